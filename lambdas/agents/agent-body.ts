@@ -1,0 +1,27 @@
+import type { AgentBody } from '../contract/agents.ts'
+import type { Agent } from './agent.ts'
+
+/** Pure: no I/O, no clock. The agent as its tenant may see it: every field named, so that no other can slip out. */
+export const toAgentBody = (agent: Agent): AgentBody => ({
+  id: agent.agentId,
+  name: agent.name,
+  status: agent.status,
+  ...(agent.reason === undefined ? {} : { reason: agent.reason }),
+  supportAccess: agent.supportAccess,
+  credentials: agent.credentials,
+  ...(agent.instance === undefined
+    ? {}
+    : {
+        instance: {
+          id: agent.instance.id,
+          type: agent.instance.type,
+          zone: agent.instance.zone,
+          launchedAt: agent.instance.launchedAt,
+        },
+      }),
+  ...(agent.bootStep === undefined ? {} : { bootStep: agent.bootStep }),
+  ...(agent.lastSeenAt === undefined ? {} : { lastSeenAt: agent.lastSeenAt }),
+  timeline: agent.timeline,
+  createdAt: agent.createdAt,
+  updatedAt: agent.updatedAt,
+})

@@ -1,0 +1,245 @@
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import * as z from 'zod'
+import { callAws, tryAws } from '../aws/errors.aws.ts'
+import { queryPage } from '../aws/paging.aws.ts'
+import { transact, type WriteAction } from '../aws/transact.aws.ts'
+import { AgentBody, AgentReason, AgentStatus } from '../contract/agents.ts'
+import { CREDENTIAL_KINDS } from '../contract/credential-kinds.ts'
+import { AgentId, TenantId } from '../contract/ids.ts'
+import { agentKey, agentNameKey, idempotencyKey, PASSING_INDEX } from '../contract/names.ts'
+import type { Page } from '../contract/paging.ts'
+import type { Random } from '../core/random.ts'
+import type { Agent, PendingMerge } from './agent.ts'
+
+const CredentialStateRow = z.object({
+  provided: z.boolean(),
+  updatedAt: z.string().optional(),
+  updatedBy: z.string().optional(),
+})
+
+const StoredAgent: z.ZodType<Agent> = z.object({
+  agentId: AgentId,
+  tenantId: TenantId,
+  name: z.string(),
+  status: AgentStatus,
+  reason: AgentReason.optional(),
+  supportAccess: z.boolean(),
+  supportPathOpen: z.boolean(),
+  credentials: z.object({
+    claudeCodeToken: CredentialStateRow,
+    anthropicApiKey: CredentialStateRow,
+    githubToken: CredentialStateRow,
+    slackBotToken: CredentialStateRow,
+    slackAppToken: CredentialStateRow,
+  }),
+  secretVersionId: z.string().optional(),
+  secretRevision: z.number(),
+  writeWindow: z.object({ startedAt: z.string(), startRevision: z.number() }),
+  pendingMerges: z.record(
+    z.string(),
+    z.object({ kinds: z.array(z.enum(CREDENTIAL_KINDS)), by: z.string(), at: z.string(), requestId: z.string() }),
+  ),
+  attempt: z.number(),
+  roundStartAttempt: z.number(),
+  instance: z
+    .object({ id: z.string(), arn: z.string(), type: z.string(), zone: z.string(), launchedAt: z.string() })
+    .optional(),
+  enrolledAttempt: z.number().optional(),
+  bootStep: z.string().optional(),
+  runtimeHash: z.string().optional(),
+  lastSeenAt: z.string().optional(),
+  timeline: z.array(z.object({ status: AgentStatus, at: z.string() })),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  deadlineAt: z.string().optional(),
+  version: z.number(),
+})
+
+const StoredIdempotency = z.object({ agentId: AgentId, bodyMac: z.string(), answer: AgentBody.optional() })
+export type Idempotency = z.infer<typeof StoredIdempotency>
+
+const PASSING = 'PASSING'
+
+const toItem = (agent: Agent) => ({
+  ...agentKey(agent.tenantId, agent.agentId),
+  ...agent,
+  ...(agent.deadlineAt === undefined ? {} : { passing: PASSING }),
+})
+
+export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsTable: string; random: Random }) => {
+  const { dynamo, agentsTable, random } = deps
+
+  /** Replaces a row that nobody changed since it was read. The new row carries the next version. */
+  const replaceStep = (next: Agent, previous: Agent): WriteAction => ({
+    Put: {
+      TableName: agentsTable,
+      Item: toItem({ ...next, version: previous.version + 1 }),
+      ConditionExpression: 'version = :version',
+      ExpressionAttributeValues: { ':version': previous.version },
+    },
+  })
+
+  return {
+    read: async (tenantId: TenantId, agentId: AgentId): Promise<Agent | null> => {
+      const { Item } = await callAws('dynamodb', () =>
+        dynamo.send(new GetCommand({ TableName: agentsTable, Key: agentKey(tenantId, agentId), ConsistentRead: true })),
+      )
+      return Item === undefined ? null : StoredAgent.parse(Item)
+    },
+
+    list: (tenantId: TenantId, page: Page, withDeleted: boolean) => {
+      const { pk } = agentKey(tenantId, AgentId.parse(`agt_${'0'.repeat(26)}`))
+      return queryPage(
+        dynamo,
+        {
+          TableName: agentsTable,
+          ConsistentRead: true,
+          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :agents)',
+          ExpressionAttributeValues: {
+            ':pk': pk,
+            ':agents': 'AGENT#',
+            ...(withDeleted ? {} : { ':deleted': 'deleted' }),
+          },
+          ...(withDeleted
+            ? {}
+            : { FilterExpression: '#status <> :deleted', ExpressionAttributeNames: { '#status': 'status' } }),
+        },
+        { pk },
+        ['sk'],
+        page,
+        (item) => StoredAgent.parse(item),
+      )
+    },
+
+    /** Agents with something due, the longest due first; never more than `limit`. */
+    listPassing: async (limit: number): Promise<Agent[]> => {
+      const { Items } = await callAws('dynamodb', () =>
+        dynamo.send(
+          new QueryCommand({
+            TableName: agentsTable,
+            IndexName: PASSING_INDEX,
+            KeyConditionExpression: 'passing = :passing',
+            ExpressionAttributeValues: { ':passing': PASSING },
+            Limit: limit,
+          }),
+        ),
+      )
+      return (Items ?? []).map((item) => StoredAgent.parse(item))
+    },
+
+    putNewStep: (agent: Agent): WriteAction => ({
+      Put: { TableName: agentsTable, Item: toItem(agent), ConditionExpression: 'attribute_not_exists(pk)' },
+    }),
+
+    claimNameStep: (agent: Pick<Agent, 'tenantId' | 'agentId' | 'name'>): WriteAction => ({
+      Put: {
+        TableName: agentsTable,
+        Item: { ...agentNameKey(agent.tenantId, agent.name), agentId: agent.agentId },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      },
+    }),
+
+    releaseNameStep: (agent: Pick<Agent, 'tenantId' | 'agentId' | 'name'>): WriteAction => ({
+      Delete: {
+        TableName: agentsTable,
+        Key: agentNameKey(agent.tenantId, agent.name),
+        ConditionExpression: 'attribute_not_exists(pk) OR agentId = :agentId',
+        ExpressionAttributeValues: { ':agentId': agent.agentId },
+      },
+    }),
+
+    replaceStep,
+
+    /** The same outside a transaction, for facts that are no event: last seen, boot step. False when someone was faster. */
+    replace: async (next: Agent, previous: Agent): Promise<boolean> => {
+      const replaced = await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
+        dynamo.send(
+          new PutCommand({
+            TableName: agentsTable,
+            Item: toItem({ ...next, version: previous.version + 1 }),
+            ConditionExpression: 'version = :version',
+            ExpressionAttributeValues: { ':version': previous.version },
+          }),
+        ),
+      )
+      return replaced.ok
+    },
+
+    /** Writes down that a merge begins, before anything is written to the secret. Null when there is no agent to change. */
+    beginMerge: async (
+      tenantId: TenantId,
+      agentId: AgentId,
+      mergeId: string,
+      merge: PendingMerge,
+    ): Promise<Agent | null> => {
+      const begun = await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
+        dynamo.send(
+          new UpdateCommand({
+            TableName: agentsTable,
+            Key: agentKey(tenantId, agentId),
+            UpdateExpression:
+              'SET pendingMerges.#merge = :merge, version = version + :one, passing = :passing, deadlineAt = if_not_exists(deadlineAt, :at)',
+            ConditionExpression: 'attribute_exists(pk) AND NOT #status IN (:deleting, :deleted)',
+            ExpressionAttributeNames: { '#merge': mergeId, '#status': 'status' },
+            ExpressionAttributeValues: {
+              ':merge': merge,
+              ':one': 1,
+              ':passing': PASSING,
+              ':at': merge.at,
+              ':deleting': 'deleting',
+              ':deleted': 'deleted',
+            },
+            ReturnValues: 'ALL_NEW',
+          }),
+        ),
+      )
+      return begun.ok ? StoredAgent.parse(begun.value.Attributes) : null
+    },
+
+    readIdempotency: async (tenantId: TenantId, key: string): Promise<Idempotency | null> => {
+      const { Item } = await callAws('dynamodb', () =>
+        dynamo.send(
+          new GetCommand({ TableName: agentsTable, Key: idempotencyKey(tenantId, key), ConsistentRead: true }),
+        ),
+      )
+      return Item === undefined ? null : StoredIdempotency.parse(Item)
+    },
+
+    claimKeyStep: (
+      tenantId: TenantId,
+      key: string,
+      row: Idempotency,
+      expiresAtSeconds: number,
+      nowSeconds: number,
+    ): WriteAction => ({
+      Put: {
+        TableName: agentsTable,
+        Item: { ...idempotencyKey(tenantId, key), ...row, expiresAt: expiresAtSeconds },
+        ConditionExpression: 'attribute_not_exists(pk) OR expiresAt < :now',
+        ExpressionAttributeValues: { ':now': nowSeconds },
+      },
+    }),
+
+    /** Finishes an onboarding: the row and the answer that repeats of the call get. False when either was changed meanwhile. */
+    settleOnboarding: async (key: string, next: Agent, previous: Agent, answer: AgentBody): Promise<boolean> => {
+      const settled = await transact(dynamo, random, [
+        { refusal: 'moved', action: replaceStep(next, previous) },
+        {
+          refusal: 'moved',
+          action: {
+            Update: {
+              TableName: agentsTable,
+              Key: idempotencyKey(next.tenantId, key),
+              UpdateExpression: 'SET answer = :answer',
+              ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(answer)',
+              ExpressionAttributeValues: { ':answer': answer },
+            },
+          },
+        },
+      ])
+      return settled.ok
+    },
+  }
+}
+
+export type AgentStore = ReturnType<typeof createAgentStore>

@@ -1,0 +1,139 @@
+import type { AgentReason, AgentStatus } from '../contract/agents.ts'
+import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-kinds.ts'
+import { PASSING_STATE_SECONDS } from '../contract/facts.ts'
+import type { AgentId, TenantId } from '../contract/ids.ts'
+import { addSeconds } from '../core/clock.ts'
+import { fail, ok, type Result } from '../core/result.ts'
+
+/** Pure: no I/O, no clock. Instants of an agent are ISO 8601 text, as they are stored and shown. */
+
+export interface CredentialState {
+  provided: boolean
+  updatedAt?: string
+  updatedBy?: string
+}
+
+export interface AgentInstance {
+  id: string
+  arn: string
+  type: string
+  zone: string
+  launchedAt: string
+}
+
+/** A merge that was begun: enough for the reconciler to finish its record when nobody else did. */
+export interface PendingMerge {
+  kinds: CredentialKind[]
+  by: string
+  at: string
+  requestId: string
+}
+
+export interface Agent {
+  agentId: AgentId
+  tenantId: TenantId
+  name: string
+  status: AgentStatus
+  reason?: AgentReason
+  /** The tenant's choice, and whether the instance's security groups follow it yet. */
+  supportAccess: boolean
+  supportPathOpen: boolean
+  credentials: Record<CredentialKind, CredentialState>
+  secretVersionId?: string
+  /** The newest version of the secret that this row knows, and where today's count of writes began. */
+  secretRevision: number
+  writeWindow: { startedAt: string; startRevision: number }
+  pendingMerges: Record<string, PendingMerge>
+  /** Number of the current launch attempt; 0 before the first. */
+  attempt: number
+  /** The attempt that the current request began with: each subnet gets one turn per request. */
+  roundStartAttempt: number
+  instance?: AgentInstance
+  enrolledAttempt?: number
+  bootStep?: string
+  runtimeHash?: string
+  lastSeenAt?: string
+  timeline: { status: AgentStatus; at: string }[]
+  createdAt: string
+  updatedAt: string
+  /** When the state it is in, or work left over, is due. Only rows that have one are looked at by the reconciler. */
+  deadlineAt?: string
+  version: number
+}
+
+const TIMELINE_LENGTH = 60
+
+const NEXT: Record<AgentStatus, readonly AgentStatus[]> = {
+  requested: ['launching', 'failed', 'deleting'],
+  launching: ['booting', 'failed', 'deleting'],
+  booting: ['ready', 'stopping', 'stopped', 'failed', 'deleting'],
+  ready: ['stopping', 'stopped', 'failed', 'deleting'],
+  stopping: ['stopped', 'failed', 'deleting'],
+  stopped: ['starting', 'failed', 'deleting'],
+  starting: ['booting', 'stopped', 'failed', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+  failed: ['requested', 'deleting'],
+}
+
+export type WrongState = { reason: 'wrong_state'; status: AgentStatus }
+
+const isPassing = (status: AgentStatus): status is keyof typeof PASSING_STATE_SECONDS => status in PASSING_STATE_SECONDS
+
+/** The deadline a row must carry: that of its passing state, or of work that is left over; none when it is at rest. */
+export const withDeadline = (agent: Agent, now: Date): Agent => {
+  const { deadlineAt: _, ...rest } = agent
+  if (isPassing(agent.status)) {
+    const enteredAt = agent.timeline.findLast((entry) => entry.status === agent.status)?.at ?? agent.updatedAt
+    return { ...rest, deadlineAt: addSeconds(new Date(enteredAt), PASSING_STATE_SECONDS[agent.status]).toISOString() }
+  }
+  const supportPathWrong = agent.instance !== undefined && agent.supportPathOpen !== agent.supportAccess
+  const leftOver = supportPathWrong || Object.keys(agent.pendingMerges).length > 0
+  return leftOver && agent.status !== 'deleted' ? { ...rest, deadlineAt: now.toISOString() } : rest
+}
+
+/** Moves an agent to another state along an edge that exists; every other edge is refused. */
+export const transition = (
+  agent: Agent,
+  to: AgentStatus,
+  now: Date,
+  reason?: AgentReason,
+): Result<Agent, WrongState> => {
+  if (!NEXT[agent.status].includes(to)) return fail({ reason: 'wrong_state', status: agent.status })
+  const at = now.toISOString()
+  const { reason: _, ...rest } = agent
+  const moved: Agent = {
+    ...rest,
+    ...(reason === undefined ? {} : { reason }),
+    status: to,
+    updatedAt: at,
+    timeline: [...agent.timeline, { status: to, at }].slice(-TIMELINE_LENGTH),
+  }
+  return ok(withDeadline(moved, now))
+}
+
+export const credentialStates = (
+  provided: ReadonlySet<string>,
+  previous: Agent['credentials'] | null,
+  touched: readonly CredentialKind[],
+  by: string,
+  at: string,
+): Agent['credentials'] => {
+  const stateOf = (kind: CredentialKind): CredentialState => {
+    const was = previous?.[kind]
+    const isProvided = provided.has(kind)
+    if (touched.includes(kind)) return { provided: isProvided, updatedAt: at, updatedBy: by }
+    return { ...was, provided: isProvided }
+  }
+  return {
+    claudeCodeToken: stateOf('claudeCodeToken'),
+    anthropicApiKey: stateOf('anthropicApiKey'),
+    githubToken: stateOf('githubToken'),
+    slackBotToken: stateOf('slackBotToken'),
+    slackAppToken: stateOf('slackAppToken'),
+  }
+}
+
+/** Which kinds a row says are stored. */
+export const providedKinds = (agent: Agent): CredentialKind[] =>
+  CREDENTIAL_KINDS.filter((kind) => agent.credentials[kind].provided)

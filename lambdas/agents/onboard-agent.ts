@@ -1,0 +1,206 @@
+import type { TenantStore } from '../accounts/tenant-store.aws.ts'
+import type { AgentBody, OnboardAgentInput } from '../contract/agents.ts'
+import { DependencyError } from '../aws/errors.aws.ts'
+import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-kinds.ts'
+import { IDEMPOTENCY_SECONDS } from '../contract/facts.ts'
+import { newAgentId, type TenantId } from '../contract/ids.ts'
+import { agentSecretName } from '../contract/names.ts'
+import { type Clock, toEpochSeconds } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import { fail, ok, type Result } from '../core/result.ts'
+import type { Secret } from '../core/secret.ts'
+import type { CredentialVault, VaultFailure } from '../credentials/credential-vault.aws.ts'
+import type { TenantKeys } from '../credentials/tenant-keys.aws.ts'
+import { actorOf, type Principal, type Tenant } from '../sessions/principal.ts'
+import type { SessionKeySource } from '../sessions/session-keys.aws.ts'
+import { openValue, signValue } from '../sessions/signed-value.ts'
+import { type Agent, credentialStates, transition, withDeadline } from './agent.ts'
+import { toAgentBody } from './agent-body.ts'
+import type { AgentStore } from './agent-store.aws.ts'
+import type { ChangeAgentDeps } from './change-agent.ts'
+import type { ProvisionRequests } from './provision-requests.aws.ts'
+
+export interface OnboardDeps extends ChangeAgentDeps {
+  agents: AgentStore
+  tenants: TenantStore
+  vault: CredentialVault
+  tenantKeys: TenantKeys
+  requests: ProvisionRequests
+  sessionKeys: SessionKeySource
+  clock: Clock
+  random: Random
+  stage: string
+  agentsPerTenant: number
+}
+
+export type OnboardFailure =
+  | { reason: 'name_taken' }
+  | { reason: 'agent_limit_reached' }
+  | { reason: 'idempotency_mismatch' }
+  | VaultFailure
+
+type Refusal = 'key_used' | 'name_taken' | 'agent_limit_reached'
+
+const givenKinds = (credentials: OnboardAgentInput['credentials']): CredentialKind[] =>
+  CREDENTIAL_KINDS.filter((kind) => credentials[kind] !== undefined)
+
+const toValues = (credentials: OnboardAgentInput['credentials']): Map<string, Secret> =>
+  new Map(
+    CREDENTIAL_KINDS.flatMap((kind) => {
+      const value = credentials[kind]
+      return value === undefined ? [] : [[kind, value] as const]
+    }),
+  )
+
+/** The request's content as one text, for comparing a repeat with the first call; it only ever leaves as a MAC. */
+const contentOf = ({ name, supportAccess, credentials }: OnboardAgentInput): string =>
+  JSON.stringify([name, supportAccess, CREDENTIAL_KINDS.map((kind) => credentials[kind]?.reveal() ?? null)])
+
+const newAgent = (deps: OnboardDeps, input: OnboardAgentInput, tenantId: TenantId): Agent => {
+  const now = deps.clock.now()
+  const at = now.toISOString()
+  const agent: Agent = {
+    agentId: newAgentId(now, deps.random),
+    tenantId,
+    name: input.name,
+    status: 'requested',
+    supportAccess: input.supportAccess,
+    supportPathOpen: false,
+    credentials: credentialStates(new Set(), null, [], '', at),
+    secretRevision: 0,
+    writeWindow: { startedAt: at, startRevision: 0 },
+    pendingMerges: {},
+    attempt: 0,
+    roundStartAttempt: 0,
+    timeline: [{ status: 'requested', at }],
+    createdAt: at,
+    updatedAt: at,
+    version: 1,
+  }
+  return withDeadline(agent, now)
+}
+
+const reserve = async (
+  deps: OnboardDeps,
+  agent: Agent,
+  input: { principal: Principal; key: string; bodyMac: string; requestId: string },
+): Promise<Result<unknown, { reason: Refusal }>> => {
+  const nowSeconds = toEpochSeconds(deps.clock.now())
+  return deps.audit.commit<Refusal>({
+    chain: agent.tenantId,
+    event: {
+      actor: actorOf(input.principal),
+      action: 'agent.onboarded',
+      target: agent.agentId,
+      detail: { requestId: input.requestId, name: agent.name, supportAccess: agent.supportAccess },
+    },
+    steps: () => [
+      {
+        refusal: 'key_used',
+        action: deps.agents.claimKeyStep(
+          agent.tenantId,
+          input.key,
+          { agentId: agent.agentId, bodyMac: input.bodyMac },
+          nowSeconds + IDEMPOTENCY_SECONDS,
+          nowSeconds,
+        ),
+      },
+      { refusal: 'name_taken', action: deps.agents.claimNameStep(agent) },
+      { refusal: 'agent_limit_reached', action: deps.tenants.addAgentStep(agent.tenantId, deps.agentsPerTenant) },
+      { refusal: 'key_used', action: deps.agents.putNewStep(agent) },
+    ],
+  })
+}
+
+const ensureTenantKey = async (deps: OnboardDeps, tenant: Tenant): Promise<string> => {
+  if (tenant.keyArn !== undefined) return tenant.keyArn
+  const keyArn = await deps.tenantKeys.ensure(tenant.tenantId)
+  await deps.tenants.rememberKey(tenant.tenantId, keyArn)
+  return keyArn
+}
+
+/** Writes the finished row and the answer to repeat, together. Whoever comes second gives the first one's answer. */
+const settle = async (deps: OnboardDeps, key: string, next: Agent, previous: Agent): Promise<AgentBody> => {
+  const answer = toAgentBody(next)
+  if (await deps.agents.settleOnboarding(key, next, previous, answer)) return answer
+  const [first, current] = await Promise.all([
+    deps.agents.readIdempotency(next.tenantId, key),
+    deps.agents.read(next.tenantId, next.agentId),
+  ])
+  if (first?.answer !== undefined) return first.answer
+  if (current === null)
+    throw new DependencyError('dynamodb', 'unavailable', new Error('onboarded agent is not readable'))
+  const row = current.secretVersionId === undefined ? { ...next, ...current, ...secretOf(next) } : current
+  return settle(deps, key, row, current)
+}
+
+const secretOf = ({ secretVersionId, secretRevision, credentials }: Agent) => ({
+  secretVersionId,
+  secretRevision,
+  credentials,
+})
+
+/** Stores the credentials and asks for the machine. Every part may have happened before; each is then left as it is. */
+const finish = async (
+  deps: OnboardDeps,
+  agent: Agent,
+  input: OnboardAgentInput & { principal: Principal; tenant: Tenant; idempotencyKey: string },
+): Promise<Result<AgentBody, VaultFailure>> => {
+  const keyArn = await ensureTenantKey(deps, input.tenant)
+  const stored = await deps.vault.create({
+    secretId: agentSecretName(deps.stage, agent.tenantId, agent.agentId),
+    keyArn,
+    tags: { 'vestibule-stage': deps.stage, 'vestibule-tenant': agent.tenantId, 'vestibule-agent': agent.agentId },
+    credentials: toValues(input.credentials),
+  })
+  if (!stored.ok) return stored
+  const now = deps.clock.now()
+  const by = input.principal.account.accountId
+  const filled: Agent = {
+    ...agent,
+    secretVersionId: stored.value.versionId,
+    secretRevision: stored.value.revision,
+    credentials: credentialStates(
+      new Set(stored.value.names),
+      null,
+      givenKinds(input.credentials),
+      by,
+      now.toISOString(),
+    ),
+  }
+  const revived = filled.status === 'failed' ? transition(filled, 'requested', now) : ok(filled)
+  const next = revived.ok ? revived.value : filled
+  const answer = await settle(deps, input.idempotencyKey, next, agent)
+  await deps.requests.put(next, 'launch')
+  return ok(answer)
+}
+
+/**
+ * Onboards an agent: reserves its name and place first, then stores the credentials under the tenant's key, then asks for
+ * the machine. A repeat with the same key finishes what a crash left and gets the first answer.
+ */
+export const onboardAgent = async (
+  deps: OnboardDeps,
+  input: OnboardAgentInput & { principal: Principal; tenant: Tenant; idempotencyKey: string; requestId: string },
+): Promise<Result<AgentBody, OnboardFailure>> => {
+  const { principal, tenant, idempotencyKey: key, requestId } = input
+  const keys = await deps.sessionKeys()
+  const content = Buffer.from(contentOf(input)).toString('base64url')
+  const sealed = signValue(keys, 'idempotency', deps.stage, content)
+  const bodyMac = sealed.replace(`.${content}.`, '.')
+  const agent = newAgent(deps, input, tenant.tenantId)
+  const reserved = await reserve(deps, agent, { principal, key, bodyMac, requestId })
+  if (reserved.ok) return finish(deps, agent, input)
+  const { reason } = reserved.failure
+  if (reason !== 'key_used') return fail({ reason })
+
+  const first = await deps.agents.readIdempotency(tenant.tenantId, key)
+  const reopened = first === null ? null : first.bodyMac.replace('.', `.${content}.`)
+  if (first === null || reopened === null || openValue(keys, 'idempotency', deps.stage, reopened) !== content) {
+    return fail({ reason: 'idempotency_mismatch' })
+  }
+  if (first.answer !== undefined) return ok(first.answer)
+  const begun = await deps.agents.read(tenant.tenantId, first.agentId)
+  if (begun === null) return fail({ reason: 'idempotency_mismatch' })
+  return finish(deps, begun, input)
+}

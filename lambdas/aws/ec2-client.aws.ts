@@ -1,0 +1,5 @@
+import { EC2Client } from '@aws-sdk/client-ec2'
+import { CLIENT_DEFAULTS, type ClientOptions } from './clients.aws.ts'
+
+/** Kept apart from the other clients: its schema is larger than all of theirs together. */
+export const createEc2Client = (options: ClientOptions) => new EC2Client({ ...CLIENT_DEFAULTS, ...options })

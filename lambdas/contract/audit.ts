@@ -1,0 +1,58 @@
+import * as z from 'zod'
+import { EventId } from './ids.ts'
+import { Instant } from './text.ts'
+
+export const ActorKind = z.enum(['tenant', 'admin', 'support', 'system', 'agent', 'stranger'])
+export type ActorKind = z.infer<typeof ActorKind>
+
+/** Every action the trail knows. The web has a sentence for each. */
+export const AuditAction = z.enum([
+  'invite.issued',
+  'invite.resent',
+  'invite.revoked',
+  'invite.redeemed',
+  'invite.refused',
+  'bootstrap.refused',
+  'account.signed_in',
+  'account.sign_in_refused',
+  'account.signed_out',
+  'account.password_changed',
+  'account.password_change_refused',
+  'account.changed',
+  'session.ended',
+  'session.others_ended',
+  'token.created',
+  'token.revoked',
+  'tenant.suspended',
+  'tenant.resumed',
+  'access.denied',
+  'agent.onboarded',
+  'agent.credentials_changed',
+  'agent.support_access_on',
+  'agent.support_access_off',
+  'agent.stop_requested',
+  'agent.start_requested',
+  'agent.retry_requested',
+  'agent.delete_requested',
+  'agent.launching',
+  'agent.booting',
+  'agent.ready',
+  'agent.stopped',
+  'agent.failed',
+  'agent.deleted',
+  'agent.enrolled',
+  'agent.enroll_refused',
+])
+export type AuditAction = z.infer<typeof AuditAction>
+
+export const AuditEventBody = z.strictObject({
+  id: EventId,
+  at: Instant,
+  actor: z.strictObject({ kind: ActorKind, id: z.string() }),
+  action: AuditAction,
+  target: z.string(),
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  hash: z.string(),
+  tenantId: z.string().optional(),
+})
+export const AuditPage = z.strictObject({ events: z.array(AuditEventBody), nextCursor: z.string().optional() })

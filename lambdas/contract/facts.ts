@@ -1,0 +1,62 @@
+/** The numbers that the product promises. The security page, the docs and the code read the same constants. */
+
+const MINUTE = 60
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+export const PASSWORD_MIN_CHARACTERS = 15
+export const PASSWORD_MAX_CHARACTERS = 128
+
+/** OWASP Password Storage Cheat Sheet, scrypt row 1: N=2^17, r=8, p=1. */
+export const SCRYPT_LOG2_COST = 17
+export const SCRYPT_BLOCK_SIZE = 8
+export const SCRYPT_PARALLELISM = 1
+
+export const INVITE_DEFAULT_HOURS = 168
+export const INVITE_MAX_HOURS = 720
+
+export const SESSION_LIFETIMES = {
+  tenant: { idleSeconds: 7 * DAY, absoluteSeconds: 30 * DAY },
+  support: { idleSeconds: 8 * HOUR, absoluteSeconds: 30 * DAY },
+  admin: { idleSeconds: 8 * HOUR, absoluteSeconds: 30 * DAY },
+} as const
+
+/** `lastSeenAt` moves at most this often, so that reading a page does not cost a write. */
+export const SESSION_TOUCH_SECONDS = 5 * MINUTE
+export const SESSIONS_PER_ACCOUNT = 20
+
+export const API_TOKEN_DEFAULT_DAYS = 90
+export const API_TOKEN_MAX_DAYS = 365
+export const API_TOKENS_PER_ACCOUNT = 20
+
+export const LIMITS_PER_MINUTE = { signup: 30, inspect: 60, login: 20, issue: 300, enroll: 120 } as const
+
+export const SIGN_IN_FAILURES_BEFORE_BACKOFF = 5
+export const SIGN_IN_BACKOFF_SECONDS = 15 * MINUTE
+export const KNOWN_BROWSERS_PER_ACCOUNT = 10
+export const KNOWN_BROWSER_SECONDS = 180 * DAY
+
+/** A secret keeps about 100 versions and prunes none that is younger than a day (AWS, PutSecretValue). */
+export const CREDENTIAL_WRITES_PER_DAY = 90
+export const CREDENTIAL_MAX_CHARACTERS = 4096
+export const SECRET_MAX_BYTES = 65_536
+
+export const IDEMPOTENCY_SECONDS = DAY
+
+export const BODY_MAX_BYTES = 64 * 1024
+
+/** How long an agent may stay in a passing state before the reconciler ends it with a reason. */
+export const PASSING_STATE_SECONDS = {
+  requested: 10 * MINUTE,
+  launching: 10 * MINUTE,
+  booting: 10 * MINUTE,
+  stopping: 10 * MINUTE,
+  starting: 10 * MINUTE,
+  deleting: 15 * MINUTE,
+} as const
+
+/** An instance proves itself with a token this old at most (STS GetWebIdentityToken allows 60 to 3600 seconds). */
+export const INSTANCE_PROOF_SECONDS = 300
+export const SUPPORT_SWITCH_WAIT_SECONDS = 20
+export const SECRET_RECOVERY_DAYS = 7
+export const TENANT_KEY_DELETION_DAYS = 30

@@ -1,0 +1,66 @@
+import { sha256Hex } from '../core/digest.ts'
+import type { AccountId, AgentId, ApiTokenId, InviteId, ProvisionRequestId, SessionId, TenantId } from './ids.ts'
+
+/** Every key, name and alias we store under. `docs/storage.md` describes each; a test checks that it names them all. */
+
+export const accountKey = (accountId: AccountId) => ({ pk: `ACCOUNT#${accountId}`, sk: 'ACCOUNT' })
+export const sessionKey = (accountId: AccountId, sessionId: SessionId) => ({
+  pk: `ACCOUNT#${accountId}`,
+  sk: `SESSION#${sessionId}`,
+})
+export const apiTokenKey = (accountId: AccountId, tokenId: ApiTokenId) => ({
+  pk: `ACCOUNT#${accountId}`,
+  sk: `TOKEN#${tokenId}`,
+})
+/** Keyed by digest, so that the table's keys and metrics hold no address. */
+export const signInKey = (email: string) => ({ pk: `SIGNIN#${sha256Hex(email)}`, sk: 'SIGNIN' })
+export const tenantKey = (tenantId: TenantId) => ({ pk: `TENANT#${tenantId}`, sk: 'TENANT' })
+export const inviteKey = (inviteId: InviteId) => ({ pk: `INVITE#${inviteId}`, sk: 'INVITE' })
+export const pendingInviteKey = (email: string) => ({ pk: `PENDING#${sha256Hex(email)}`, sk: 'PENDING' })
+export const chainHeadKey = (chain: string) => ({ pk: `CHAIN#${chain}`, sk: 'CHAIN' })
+export const adminCountKey = { pk: 'ADMINS', sk: 'COUNT' } as const
+export const bootstrapKey = { pk: 'BOOTSTRAP', sk: 'BOOTSTRAP' } as const
+
+export const agentKey = (tenantId: TenantId, agentId: AgentId) => ({
+  pk: `TENANT#${tenantId}`,
+  sk: `AGENT#${agentId}`,
+})
+export const agentNameKey = (tenantId: TenantId, name: string) => ({
+  pk: `TENANT#${tenantId}`,
+  sk: `NAME#${name.toLowerCase()}`,
+})
+export const idempotencyKey = (tenantId: TenantId, key: string) => ({
+  pk: `TENANT#${tenantId}`,
+  sk: `IDEMPOTENCY#${sha256Hex(key)}`,
+})
+export const launchAttemptKey = (agentId: AgentId, attempt: number) => ({
+  pk: `AGENT#${agentId}`,
+  sk: `ATTEMPT#${String(attempt).padStart(6, '0')}`,
+})
+export const instanceKey = (instanceId: string) => ({ pk: `INSTANCE#${instanceId}`, sk: 'INSTANCE' })
+
+export const limitKey = (kind: string, subject: string, window: number) => ({
+  pk: `LIMIT#${kind}#${sha256Hex(subject)}#${window}`,
+})
+export const proofKey = (jti: string) => ({ pk: `PROOF#${sha256Hex(jti)}` })
+
+export const auditKey = (chain: string, sequence: number) => ({
+  chain,
+  sequence: String(sequence).padStart(12, '0'),
+})
+
+export const agentSecretName = (stage: string, tenantId: TenantId, agentId: AgentId) =>
+  `vestibule/${stage}/tenant/${tenantId}/agent/${agentId}`
+export const tenantKeyAlias = (stage: string, tenantId: TenantId) => `alias/vestibule/${stage}/tenant/${tenantId}`
+export const provisionRequestKey = (tenantId: TenantId, agentId: AgentId, requestId: ProvisionRequestId) =>
+  `requests/${tenantId}/${agentId}/${requestId}.json`
+
+/** The chain that holds what no tenant owns: staff, strangers, the operator. */
+export const PLATFORM_CHAIN = 'platform'
+
+/** Index of the directory table: lists of invites, tenants and staff, newest first. */
+export const LISTED_INDEX = 'listed'
+/** Index of the agents table: agents in a passing state or with unfinished work, by deadline. */
+export const PASSING_INDEX = 'passing'
+/** Index of the audit table: all chains by time. */
+export const AUDIT_TIME_INDEX = 'by-time'

@@ -1,0 +1,24 @@
+import type { MiddlewareHandler } from 'hono'
+import { equalsConstantTime, sha256Bytes } from '../../core/digest.ts'
+import type { Secret } from '../../core/secret.ts'
+import { toErrorResponse } from '../error-response.ts'
+import type { AppEnv } from '../request.ts'
+
+export const ORIGIN_PROOF_HEADER = 'x-vestibule-origin-proof'
+
+/**
+ * Lets in only what came through our own edge, which adds a header that nobody else knows. Two values are good while one
+ * replaces the other.
+ */
+export const originProof =
+  (proofs: () => Promise<readonly Secret[]>): MiddlewareHandler<AppEnv> =>
+  async (c, next) => {
+    const given = sha256Bytes(c.req.header(ORIGIN_PROOF_HEADER) ?? '')
+    const accepted = await proofs()
+    if (accepted.some((proof) => equalsConstantTime(given, sha256Bytes(proof.reveal())))) return next()
+    c.set('refusalReason', 'origin_proof')
+    return toErrorResponse(
+      { code: 'forbidden', reason: 'origin_proof', message: 'Call the site, not this address.' },
+      c.get('facts').requestId,
+    )
+  }

@@ -1,0 +1,36 @@
+import { PLATFORM_CHAIN } from '../contract/names.ts'
+import type { InviteId } from '../contract/ids.ts'
+import { addSeconds } from '../core/clock.ts'
+import { fail, ok, type Result } from '../core/result.ts'
+import { actorOf, type Principal } from '../sessions/principal.ts'
+import { inviteLink, mintInviteCode } from './invite.ts'
+import type { IssuedInvite, IssueInviteDeps } from './issue-invite.ts'
+
+export type ResendInviteFailure = { reason: 'invite_unknown' | 'invite_final' | 'invite_pending' }
+
+/** Gives a pending or expired invite a new link and its full time again; the older link is dead at once. */
+export const resendInvite = async (
+  deps: Pick<IssueInviteDeps, 'invites' | 'audit' | 'clock' | 'random' | 'siteOrigin'>,
+  input: { principal: Principal; inviteId: InviteId; requestId: string },
+): Promise<Result<IssuedInvite, ResendInviteFailure>> => {
+  const invite = await deps.invites.read(input.inviteId)
+  if (invite === null) return fail({ reason: 'invite_unknown' })
+  if (invite.state !== 'pending') return fail({ reason: 'invite_final' })
+  const now = deps.clock.now()
+  const { code, codeHash } = mintInviteCode(deps.random, invite.inviteId)
+  const renewed = { ...invite, codeHash, expiresAt: addSeconds(now, invite.validForHours * 3600) }
+  const committed = await deps.audit.commit<'invite_final' | 'invite_pending'>({
+    chain: PLATFORM_CHAIN,
+    event: {
+      actor: actorOf(input.principal),
+      action: 'invite.resent',
+      target: invite.inviteId,
+      detail: { requestId: input.requestId },
+    },
+    steps: () => [
+      { refusal: 'invite_final', action: deps.invites.renewStep(invite, codeHash, renewed.expiresAt) },
+      { refusal: 'invite_pending', action: deps.invites.claimAddressStep(renewed, now) },
+    ],
+  })
+  return committed.ok ? ok({ invite: renewed, link: inviteLink(deps.siteOrigin, code) }) : committed
+}

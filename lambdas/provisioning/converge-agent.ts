@@ -1,0 +1,252 @@
+import type { TenantStore } from '../accounts/tenant-store.aws.ts'
+import { type Agent, transition, withDeadline } from '../agents/agent.ts'
+import { changeAgent, type ChangeAgentDeps } from '../agents/change-agent.ts'
+import { failureReason, type FailureCode, STOPPED_OUTSIDE } from '../agents/failure-reasons.ts'
+import type { WriteAction } from '../aws/transact.aws.ts'
+import type { AgentReason, AgentStatus } from '../contract/agents.ts'
+import type { AuditAction } from '../contract/audit.ts'
+import type { AgentId, TenantId } from '../contract/ids.ts'
+import { agentSecretName } from '../contract/names.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Logger } from '../core/logger.ts'
+import { ok } from '../core/result.ts'
+import type { CredentialVault } from '../credentials/credential-vault.aws.ts'
+import type { AttemptStore } from './attempt-store.aws.ts'
+import type { Instances, ObservedInstance } from './instances.aws.ts'
+import { freezeAttempt, type LaunchSettings, securityGroupsOf } from './launch-attempt.ts'
+
+export interface ProvisioningDeps extends ChangeAgentDeps {
+  tenants: TenantStore
+  attempts: AttemptStore
+  instances: Instances
+  vault: CredentialVault
+  settings: LaunchSettings
+  clock: Clock
+  logger: Logger
+  stage: string
+}
+
+/** How long after a launch call EC2 may not show the instance yet; until then an empty answer proves nothing. */
+const LAUNCH_SETTLE_SECONDS = 60
+
+const PROVISIONER = { kind: 'system', id: 'provisioner' } as const
+
+interface Move {
+  to: AgentStatus
+  action: AuditAction
+  reason?: AgentReason
+  detail?: Record<string, string | number | boolean>
+  change?: Partial<Agent>
+  alongside?: readonly WriteAction[]
+}
+
+/** Moves an agent that is still as we saw it. Null when it changed meanwhile: whoever changed it left a new task. */
+const move = async (
+  deps: ProvisioningDeps,
+  seen: Agent,
+  { to, action, reason, detail = {}, change = {}, alongside }: Move,
+): Promise<Agent | null> => {
+  const changed = await changeAgent<{ reason: 'moved' }>(
+    deps,
+    { tenantId: seen.tenantId, agentId: seen.agentId, known: seen },
+    (agent) => {
+      if (agent.version !== seen.version) return { ok: false, failure: { reason: 'moved' } }
+      const now = deps.clock.now()
+      const moved = transition({ ...agent, ...change }, to, now, reason)
+      if (!moved.ok) return { ok: false, failure: { reason: 'moved' } }
+      return ok({
+        agent: withDeadline(moved.value, now),
+        event: { actor: PROVISIONER, action, target: agent.agentId, detail },
+        alongside,
+      })
+    },
+  )
+  return changed.ok ? changed.value : null
+}
+
+export const failAgent = (
+  deps: ProvisioningDeps,
+  agent: Agent,
+  code: FailureCode,
+  detail = {},
+): Promise<Agent | null> =>
+  move(deps, agent, {
+    to: 'failed',
+    action: 'agent.failed',
+    reason: failureReason(code),
+    detail: { because: code, ...detail },
+  })
+
+/** Ends what an earlier try left. True when nothing of it lives any more. */
+const clearLeftovers = async (deps: ProvisioningDeps, agent: Agent): Promise<boolean> => {
+  if (agent.attempt === 0) return true
+  const live = await deps.instances.listLive(agent.agentId)
+  for (const { id } of live) await deps.instances.terminate(id)
+  return live.length === 0
+}
+
+const beginAttempt = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
+  const tenant = await deps.tenants.read(agent.tenantId)
+  if (agent.secretVersionId === undefined || tenant?.status !== 'active') return null
+  if (!(await clearLeftovers(deps, agent))) return null
+  const attempt = freezeAttempt(deps.settings, agent, agent.attempt + 1, deps.clock.now())
+  const { instance: _, bootStep: __, ...fresh } = agent
+  return move(deps, fresh, {
+    to: 'launching',
+    action: 'agent.launching',
+    detail: { attempt: attempt.attempt, userDataHash: attempt.userDataHash },
+    change: { attempt: attempt.attempt, roundStartAttempt: attempt.attempt, supportPathOpen: false },
+    alongside: [deps.attempts.putAttemptStep(attempt)],
+  })
+}
+
+/** A try that AWS could not serve is closed; the next one goes to the next subnet, until each had its turn. */
+const nextAttempt = async (
+  deps: ProvisioningDeps,
+  agent: Agent,
+  awsCode: string,
+  clientToken: string,
+): Promise<Agent | null> => {
+  const stray = await deps.instances.findByClientToken(clientToken)
+  if (stray !== null && stray.state !== 'terminated') return null
+  const tried = agent.attempt - agent.roundStartAttempt + 1
+  if (tried >= deps.settings.subnetIds.length) return failAgent(deps, agent, 'no_capacity', { awsCode })
+  const attempt = freezeAttempt(deps.settings, agent, agent.attempt + 1, deps.clock.now())
+  const changed = await changeAgent<{ reason: 'moved' }>(deps, { ...agent, known: agent }, (current) =>
+    current.version === agent.version
+      ? ok({
+          agent: { ...agent, attempt: attempt.attempt, updatedAt: attempt.createdAt },
+          event: {
+            actor: PROVISIONER,
+            action: 'agent.launching',
+            target: agent.agentId,
+            detail: { attempt: attempt.attempt, because: awsCode, userDataHash: attempt.userDataHash },
+          },
+          alongside: [deps.attempts.putAttemptStep(attempt)],
+        })
+      : { ok: false, failure: { reason: 'moved' } },
+  )
+  return changed.ok ? changed.value : null
+}
+
+const launch = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
+  const attempt = await deps.attempts.readAttempt(agent.agentId, agent.attempt)
+  if (attempt === null) return failAgent(deps, agent, 'launch_refused', { because: 'attempt missing' })
+  const launched = await deps.instances.launch(attempt)
+  if (!launched.ok) {
+    const { reason, awsCode } = launched.failure
+    if (reason === 'launch_refused') return failAgent(deps, agent, 'launch_refused', { awsCode })
+    return nextAttempt(deps, agent, awsCode, attempt.clientToken)
+  }
+  const { state: _, ...instance } = launched.value
+  await deps.vault.bindToInstance(agentSecretName(deps.stage, agent.tenantId, agent.agentId), instance.arn)
+  return move(deps, agent, {
+    to: 'booting',
+    action: 'agent.booting',
+    detail: { attempt: agent.attempt, instanceId: instance.id },
+    change: { instance, supportPathOpen: attempt.supportPathOpen },
+    alongside: [deps.attempts.putOwnerStep(instance.id, agent)],
+  })
+}
+
+const stopped = (deps: ProvisioningDeps, agent: Agent, reason?: AgentReason) =>
+  move(deps, agent, { to: 'stopped', action: 'agent.stopped', reason })
+
+/** What EC2 says about a machine that should be running. Only its end or its stop changes anything. */
+const watchRunning = async (
+  deps: ProvisioningDeps,
+  agent: Agent,
+  seen: ObservedInstance | null,
+): Promise<Agent | null> => {
+  if (seen?.state === 'terminated' || seen?.state === 'shutting-down') return failAgent(deps, agent, 'instance_lost')
+  return seen?.state === 'stopped' ? stopped(deps, agent, STOPPED_OUTSIDE) : null
+}
+
+const stop = async (deps: ProvisioningDeps, agent: Agent, seen: ObservedInstance | null): Promise<Agent | null> => {
+  if (seen === null) return null
+  if (seen.state === 'stopped') return stopped(deps, agent)
+  if (seen.state === 'terminated' || seen.state === 'shutting-down') return failAgent(deps, agent, 'instance_lost')
+  if (seen.state !== 'stopping') await deps.instances.stop(seen.id)
+  return null
+}
+
+const start = async (deps: ProvisioningDeps, agent: Agent, seen: ObservedInstance | null): Promise<Agent | null> => {
+  if (seen === null) return null
+  if (seen.state === 'terminated' || seen.state === 'shutting-down') return failAgent(deps, agent, 'instance_lost')
+  if (seen.state === 'stopped') await deps.instances.start(seen.id)
+  return seen.state === 'running' || seen.state === 'pending'
+    ? move(deps, agent, {
+        to: 'booting',
+        action: 'agent.booting',
+        detail: { instanceId: seen.id },
+        change: { bootStep: 'started' },
+      })
+    : null
+}
+
+const remove = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
+  if (!(await clearLeftovers(deps, agent))) return null
+  if (agent.attempt > 0 && agent.instance === undefined) {
+    const attempt = await deps.attempts.readAttempt(agent.agentId, agent.attempt)
+    const ageSeconds = (deps.clock.now().getTime() - new Date(attempt?.createdAt ?? 0).getTime()) / 1000
+    if (ageSeconds < LAUNCH_SETTLE_SECONDS) return null
+  }
+  await deps.vault.remove(agentSecretName(deps.stage, agent.tenantId, agent.agentId))
+  return move(deps, agent, {
+    to: 'deleted',
+    action: 'agent.deleted',
+    change: { supportPathOpen: false, pendingMerges: {} },
+    alongside: [deps.agents.releaseNameStep(agent), deps.tenants.removeAgentStep(agent.tenantId)],
+  })
+}
+
+/** Makes the machine's security groups follow the tenant's choice; the row follows only after EC2 did. */
+const followSupportChoice = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
+  if (agent.instance === undefined || agent.supportPathOpen === agent.supportAccess) return
+  if (agent.status === 'deleting' || agent.status === 'failed') return
+  await deps.instances.setSecurityGroups(agent.instance.id, securityGroupsOf(deps.settings, agent.supportAccess))
+  await deps.agents.replace(withDeadline({ ...agent, supportPathOpen: agent.supportAccess }, deps.clock.now()), agent)
+}
+
+const step = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
+  switch (agent.status) {
+    case 'requested':
+      return beginAttempt(deps, agent)
+    case 'launching':
+      return launch(deps, agent)
+    case 'deleting':
+      return remove(deps, agent)
+    case 'failed':
+      await clearLeftovers(deps, agent)
+      return null
+    case 'deleted':
+      return null
+  }
+  const seen = agent.instance === undefined ? null : await deps.instances.observe(agent.instance.id)
+  switch (agent.status) {
+    case 'booting':
+    case 'ready':
+      return watchRunning(deps, agent, seen)
+    case 'stopping':
+      return stop(deps, agent, seen)
+    case 'starting':
+      return start(deps, agent, seen)
+    case 'stopped':
+      return seen?.state === 'terminated' ? failAgent(deps, agent, 'instance_lost') : null
+  }
+}
+
+const MAX_STEPS = 6
+
+/**
+ * Brings one agent as far towards what its row asks for as can be done now. Called for every provision request, every
+ * instance event and by the reconciler: each only says "look at this agent", and looking twice does no harm.
+ */
+export const convergeAgent = async (deps: ProvisioningDeps, tenantId: TenantId, agentId: AgentId): Promise<void> => {
+  for (let steps = 0; steps < MAX_STEPS; steps += 1) {
+    const agent = await deps.agents.read(tenantId, agentId)
+    if (agent === null) return
+    await followSupportChoice(deps, agent)
+    if ((await step(deps, agent)) === null) return
+  }
+}

@@ -1,0 +1,54 @@
+import { errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import * as z from 'zod'
+import { INSTANCE_PROOF_SECONDS } from '../contract/facts.ts'
+import type { Clock } from '../core/clock.ts'
+import { fail, ok, type Result } from '../core/result.ts'
+import type { Secret } from '../core/secret.ts'
+
+/** The claims of STS GetWebIdentityToken that we rely on (AWS IAM user guide, outbound identity federation). */
+const ProofClaims = z.object({
+  jti: z.string().min(1).max(200),
+  exp: z.number(),
+  'https://sts.amazonaws.com/': z.object({ ec2_source_instance_arn: z.string() }),
+})
+
+export interface InstanceProof {
+  instanceArn: string
+  instanceId: string
+  jti: string
+  expiresAt: Date
+}
+
+export interface ProofVerifier {
+  keys: JWTVerifyGetKey
+  issuer: string
+  audience: string
+}
+
+/**
+ * Checks a signed statement of which instance is calling: our account's issuer, our audience, young, with an instance in it.
+ * Whether that instance is one of ours, and whether the proof was used before, is the caller's to ask.
+ */
+export const verifyInstanceProof = async (
+  { keys, issuer, audience, clock }: ProofVerifier & { clock: Clock },
+  proof: Secret,
+): Promise<Result<InstanceProof, { reason: 'proof_invalid'; because: string }>> => {
+  try {
+    const { payload } = await jwtVerify(proof.reveal(), keys, {
+      issuer,
+      audience,
+      algorithms: ['ES384', 'RS256'],
+      maxTokenAge: INSTANCE_PROOF_SECONDS,
+      requiredClaims: ['exp', 'iat', 'jti'],
+      currentDate: clock.now(),
+    })
+    const claims = ProofClaims.safeParse(payload)
+    if (!claims.success) return fail({ reason: 'proof_invalid', because: 'claims' })
+    const { ec2_source_instance_arn: instanceArn } = claims.data['https://sts.amazonaws.com/']
+    const instanceId = instanceArn.split('/').at(-1) ?? ''
+    return ok({ instanceArn, instanceId, jti: claims.data.jti, expiresAt: new Date(claims.data.exp * 1000) })
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return fail({ reason: 'proof_invalid', because: error.code })
+    throw error
+  }
+}

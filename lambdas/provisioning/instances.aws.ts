@@ -1,0 +1,166 @@
+import {
+  DescribeInstancesCommand,
+  type EC2Client,
+  type Instance,
+  ModifyInstanceAttributeCommand,
+  RunInstancesCommand,
+  StartInstancesCommand,
+  StopInstancesCommand,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2'
+import { awsErrorName, callAws, tryAws } from '../aws/errors.aws.ts'
+import type { AgentId } from '../contract/ids.ts'
+import { fail, ok, type Result } from '../core/result.ts'
+import type { LaunchAttempt } from './launch-attempt.ts'
+
+export type InstanceState = 'pending' | 'running' | 'stopping' | 'stopped' | 'shutting-down' | 'terminated'
+
+export interface ObservedInstance {
+  id: string
+  arn: string
+  type: string
+  zone: string
+  state: InstanceState
+  launchedAt: string
+}
+
+export type LaunchFailure = { reason: 'no_capacity' | 'attempt_spent' | 'launch_refused'; awsCode: string }
+
+const NO_CAPACITY = [
+  'InsufficientInstanceCapacity',
+  'InsufficientHostCapacity',
+  'InsufficientAddressCapacity',
+  'InsufficientFreeAddressesInSubnet',
+]
+const SPENT = ['IdempotentInstanceTerminated', 'IdempotentParameterMismatch']
+const REFUSED = [
+  'VcpuLimitExceeded',
+  'InstanceLimitExceeded',
+  'InvalidParameterValue',
+  'InvalidAMIID.NotFound',
+  'InvalidSubnetID.NotFound',
+  'UnauthorizedOperation',
+  'OptInRequired',
+  'Unsupported',
+]
+
+const STATES: readonly InstanceState[] = ['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated']
+
+/** Launches, watches and ends the agents' machines. Nothing here decides; it says what EC2 said. */
+export const createInstances = (deps: { ec2: EC2Client; region: string; accountId: string; stage: string }) => {
+  const { ec2, region, accountId, stage } = deps
+
+  const toObserved = (instance: Instance): ObservedInstance => {
+    const id = instance.InstanceId ?? ''
+    return {
+      id,
+      arn: `arn:aws:ec2:${region}:${accountId}:instance/${id}`,
+      type: instance.InstanceType ?? 'unknown',
+      zone: instance.Placement?.AvailabilityZone ?? 'unknown',
+      state: STATES.find((state) => state === instance.State?.Name) ?? 'pending',
+      launchedAt: (instance.LaunchTime ?? new Date(0)).toISOString(),
+    }
+  }
+
+  const describe = async (filters: Record<string, string>): Promise<ObservedInstance[]> => {
+    const found: ObservedInstance[] = []
+    let nextToken: string | undefined
+    do {
+      const page = await callAws('ec2', () =>
+        ec2.send(
+          new DescribeInstancesCommand({
+            Filters: Object.entries(filters).map(([Name, value]) => ({ Name, Values: [value] })),
+            NextToken: nextToken,
+          }),
+        ),
+      )
+      for (const reservation of page.Reservations ?? []) found.push(...(reservation.Instances ?? []).map(toObserved))
+      nextToken = page.NextToken
+    } while (nextToken !== undefined)
+    return found
+  }
+
+  const gone = ['InvalidInstanceID.NotFound'] as const
+
+  return {
+    /** Asks for one machine. A success means "accepted": only the machine's own word makes the agent ready. */
+    launch: async (attempt: LaunchAttempt): Promise<Result<ObservedInstance, LaunchFailure>> => {
+      const tags = [
+        { Key: 'Name', Value: attempt.agentId },
+        { Key: 'vestibule-stage', Value: stage },
+        { Key: 'vestibule-tenant', Value: attempt.tenantId },
+        { Key: 'vestibule-agent', Value: attempt.agentId },
+        { Key: 'vestibule-attempt', Value: String(attempt.attempt) },
+      ]
+      const run = await tryAws('ec2', [...NO_CAPACITY, ...SPENT, ...REFUSED], () =>
+        ec2.send(
+          new RunInstancesCommand({
+            ClientToken: attempt.clientToken,
+            LaunchTemplate: { LaunchTemplateId: attempt.launchTemplateId, Version: '$Default' },
+            ImageId: attempt.amiId,
+            MinCount: 1,
+            MaxCount: 1,
+            SubnetId: attempt.subnetId,
+            SecurityGroupIds: attempt.securityGroupIds,
+            UserData: Buffer.from(attempt.userData).toString('base64'),
+            MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1, HttpEndpoint: 'enabled' },
+            TagSpecifications: [
+              { ResourceType: 'instance', Tags: tags },
+              { ResourceType: 'volume', Tags: tags },
+            ],
+          }),
+        ),
+      )
+      if (run.ok) {
+        const [instance] = run.value.Instances ?? []
+        return instance === undefined
+          ? fail({ reason: 'launch_refused', awsCode: 'empty answer' })
+          : ok(toObserved(instance))
+      }
+      const awsCode = awsErrorName(run.failure.cause)
+      if (NO_CAPACITY.includes(awsCode)) return fail({ reason: 'no_capacity', awsCode })
+      return fail({ reason: SPENT.includes(awsCode) ? 'attempt_spent' : 'launch_refused', awsCode })
+    },
+
+    /** Null when EC2 does not know the id, which right after a launch proves nothing. */
+    observe: async (instanceId: string): Promise<ObservedInstance | null> => {
+      const [instance] = await describe({ 'instance-id': instanceId })
+      return instance ?? null
+    },
+
+    /** Every machine of an agent that still exists, by our own tags. */
+    listLive: async (agentId: AgentId): Promise<ObservedInstance[]> => {
+      const all = await describe({ 'tag:vestibule-agent': agentId, 'tag:vestibule-stage': stage })
+      return all.filter((instance) => instance.state !== 'terminated')
+    },
+
+    findByClientToken: async (clientToken: string): Promise<ObservedInstance | null> => {
+      const [instance] = await describe({ 'client-token': clientToken })
+      return instance ?? null
+    },
+
+    stop: async (instanceId: string): Promise<void> => {
+      await tryAws('ec2', [...gone, 'IncorrectInstanceState'], () =>
+        ec2.send(new StopInstancesCommand({ InstanceIds: [instanceId] })),
+      )
+    },
+
+    start: async (instanceId: string): Promise<void> => {
+      await tryAws('ec2', [...gone, 'IncorrectInstanceState'], () =>
+        ec2.send(new StartInstancesCommand({ InstanceIds: [instanceId] })),
+      )
+    },
+
+    terminate: async (instanceId: string): Promise<void> => {
+      await tryAws('ec2', gone, () => ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] })))
+    },
+
+    setSecurityGroups: async (instanceId: string, groupIds: string[]): Promise<void> => {
+      await callAws('ec2', () =>
+        ec2.send(new ModifyInstanceAttributeCommand({ InstanceId: instanceId, Groups: groupIds })),
+      )
+    },
+  }
+}
+
+export type Instances = ReturnType<typeof createInstances>

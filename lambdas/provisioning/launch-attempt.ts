@@ -1,0 +1,98 @@
+import type { AgentId, TenantId } from '../contract/ids.ts'
+import { sha256Hex } from '../core/digest.ts'
+
+/** Pure: no I/O, no clock. */
+
+/** What machines are made of; the same for every agent of an installation. */
+export interface LaunchSettings {
+  launchTemplateId: string
+  subnetIds: readonly string[]
+  amiId: string
+  instanceType: string
+  agentSecurityGroupId: string
+  supportSecurityGroupId: string
+  apiUrl: string
+  proofAudience: string
+}
+
+/**
+ * One try at a machine, written down before it is made. Everything that RunInstances is told is frozen here, so that a retry
+ * repeats it byte for byte (Amazon EC2, "Ensuring idempotency").
+ */
+export interface LaunchAttempt {
+  agentId: AgentId
+  tenantId: TenantId
+  attempt: number
+  clientToken: string
+  launchTemplateId: string
+  subnetId: string
+  amiId: string
+  instanceType: string
+  securityGroupIds: string[]
+  supportPathOpen: boolean
+  userData: string
+  userDataHash: string
+  createdAt: string
+}
+
+/** At most 64 characters; in one subnet and attempt always the same. */
+export const clientTokenOf = (agentId: AgentId, attempt: number, subnetId: string): string =>
+  `vst-${sha256Hex(`${agentId}|${attempt}|${subnetId}`).slice(0, 48)}`
+
+/**
+ * The instance's first instructions: ids and addresses only. Nothing that a person typed can reach it, and no secret: user
+ * data is readable by every process on the machine.
+ */
+export const renderUserData = (input: {
+  agentId: AgentId
+  apiUrl: string
+  proofAudience: string
+  supportAccess: boolean
+}): string =>
+  [
+    '#cloud-config',
+    'locale: false',
+    'write_files:',
+    '  - path: /etc/vestibule/agent.json',
+    "    permissions: '0644'",
+    `    content: '${JSON.stringify({
+      agentId: input.agentId,
+      apiUrl: input.apiUrl,
+      proofAudience: input.proofAudience,
+      supportAccess: input.supportAccess,
+    })}'`,
+    '',
+  ].join('\n')
+
+/** The subnet of a try: the next one each time, round and round. */
+export const freezeAttempt = (
+  settings: LaunchSettings,
+  agent: { agentId: AgentId; tenantId: TenantId; supportAccess: boolean },
+  attempt: number,
+  now: Date,
+): LaunchAttempt => {
+  const subnetId = settings.subnetIds[(attempt - 1) % settings.subnetIds.length] ?? ''
+  const userData = renderUserData({ ...settings, agentId: agent.agentId, supportAccess: agent.supportAccess })
+  return {
+    agentId: agent.agentId,
+    tenantId: agent.tenantId,
+    attempt,
+    clientToken: clientTokenOf(agent.agentId, attempt, subnetId),
+    launchTemplateId: settings.launchTemplateId,
+    subnetId,
+    amiId: settings.amiId,
+    instanceType: settings.instanceType,
+    securityGroupIds: securityGroupsOf(settings, agent.supportAccess),
+    supportPathOpen: agent.supportAccess,
+    userData,
+    userDataHash: sha256Hex(userData),
+    createdAt: now.toISOString(),
+  }
+}
+
+/** The group that support connections may come through is attached only while the tenant allows them. */
+export const securityGroupsOf = (
+  settings: Pick<LaunchSettings, 'agentSecurityGroupId' | 'supportSecurityGroupId'>,
+  supportAccess: boolean,
+): string[] =>
+  supportAccess ? [settings.agentSecurityGroupId, settings.supportSecurityGroupId] : [settings.agentSecurityGroupId]

@@ -1,0 +1,66 @@
+import type { Agent } from '../agents/agent.ts'
+import { dropMerge, finishMerge } from '../agents/change-credentials.ts'
+import type { FailureCode } from '../agents/failure-reasons.ts'
+import { agentSecretName } from '../contract/names.ts'
+import { convergeAgent, failAgent, type ProvisioningDeps } from './converge-agent.ts'
+
+const BATCH = 50
+/** A merge answers within seconds; a note of one that is older was left by a crash. */
+const ABANDONED_MERGE_SECONDS = 60
+
+const TIMED_OUT: Partial<Record<Agent['status'], FailureCode>> = {
+  launching: 'launch_timed_out',
+  booting: 'boot_timed_out',
+  stopping: 'stop_timed_out',
+  starting: 'start_timed_out',
+}
+
+const finishMerges = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
+  const now = deps.clock.now().getTime()
+  for (const [mergeId, merge] of Object.entries(agent.pendingMerges)) {
+    if (now - new Date(merge.at).getTime() < ABANDONED_MERGE_SECONDS * 1000) continue
+    const current = await deps.agents.read(agent.tenantId, agent.agentId)
+    const state = await deps.vault.describe(agentSecretName(deps.stage, agent.tenantId, agent.agentId))
+    if (current === null) return
+    if (state.ok && state.value.revision > current.secretRevision) {
+      await finishMerge(deps, current, mergeId, merge, state.value, { kind: 'tenant', id: merge.by })
+    } else {
+      await dropMerge(deps, current, mergeId)
+    }
+  }
+}
+
+const enforceDeadline = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
+  if (agent.deadlineAt === undefined || deps.clock.now() < new Date(agent.deadlineAt)) return
+  if (agent.status === 'requested') {
+    await failAgent(deps, agent, agent.secretVersionId === undefined ? 'onboarding_interrupted' : 'launch_timed_out')
+    return
+  }
+  const code = TIMED_OUT[agent.status]
+  if (code !== undefined) await failAgent(deps, agent, code)
+}
+
+/**
+ * Looks at every agent that has something due: goes on with what a crash or a lost event left, and ends with a reason what
+ * took too long. Safe to run beside itself; one agent's trouble does not keep the others waiting.
+ */
+export const reconcile = async (deps: ProvisioningDeps): Promise<{ looked: number; failed: number }> => {
+  const due = await deps.agents.listPassing(BATCH)
+  let failed = 0
+  for (const { tenantId, agentId } of due) {
+    try {
+      await convergeAgent(deps, tenantId, agentId)
+      const agent = await deps.agents.read(tenantId, agentId)
+      if (agent === null) continue
+      await finishMerges(deps, agent)
+      await enforceDeadline(deps, (await deps.agents.read(tenantId, agentId)) ?? agent)
+    } catch (error) {
+      failed += 1
+      deps.logger.error('reconciling one agent failed', {
+        agentId,
+        errorName: error instanceof Error ? error.name : 'unknown',
+      })
+    }
+  }
+  return { looked: due.length, failed }
+}

@@ -1,0 +1,133 @@
+import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
+import * as z from 'zod'
+import { addSeconds, type Clock } from '../../lambdas/core/clock.ts'
+import { bytesOf, type Database, textOf } from './database.ts'
+import { AwsFault, type Service } from './service.ts'
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS kms_key (
+    id TEXT PRIMARY KEY, arn TEXT UNIQUE, material BLOB NOT NULL, state TEXT NOT NULL, deletion TEXT, policy TEXT, tags TEXT,
+    rotation INTEGER NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS kms_alias (name TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;
+`
+
+const Tags = z.array(z.object({ TagKey: z.string(), TagValue: z.string() })).optional()
+const CreateKeyInput = z.object({ Description: z.string().optional(), Policy: z.string().optional(), Tags })
+const KeyIdInput = z.object({ KeyId: z.string() })
+const CreateAliasInput = z.object({ AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() })
+const ScheduleInput = z.object({ KeyId: z.string(), PendingWindowInDays: z.number().min(7).max(30).optional() })
+
+const IV_BYTES = 12
+const TAG_BYTES = 16
+
+const seal = (key: Uint8Array, context: string, plaintext: Uint8Array): Buffer => {
+  const iv = randomBytes(IV_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(context))
+  return Buffer.concat([iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
+}
+
+const open = (key: Uint8Array, context: string, sealed: Uint8Array): Buffer => {
+  const bytes = Buffer.from(sealed)
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES))
+    .setAAD(Buffer.from(context))
+    .setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
+  return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, bytes.length - TAG_BYTES)), decipher.final()])
+}
+
+/**
+ * Keys, aliases, and what Secrets Manager asks of KMS. Key material lies wrapped under a root key that is kept in a file of
+ * its own, so the database alone decrypts nothing.
+ */
+export const createKms = (
+  database: Database,
+  clock: Clock,
+  rootKey: Uint8Array,
+  place: { region: string; accountId: string },
+) => {
+  database.define(SCHEMA)
+
+  const arnOf = (id: string): string => `arn:aws:kms:${place.region}:${place.accountId}:key/${id}`
+
+  const find = (keyId: string) => {
+    const id = keyId.startsWith('alias/')
+      ? textOf(database.get('SELECT key FROM kms_alias WHERE name = ?', keyId) ?? {}, 'key')
+      : (keyId.split('/').at(-1) ?? '')
+    const row = database.get('SELECT * FROM kms_key WHERE id = ?', id)
+    if (row === null) throw new AwsFault('NotFoundException', `Key '${keyId}' does not exist`)
+    return row
+  }
+
+  const usableMaterial = (keyId: string): Buffer => {
+    const row = find(keyId)
+    if (textOf(row, 'state') !== 'Enabled')
+      throw new AwsFault('KMSInvalidStateException', `${textOf(row, 'arn')} is pending deletion`)
+    return open(rootKey, textOf(row, 'id'), bytesOf(row, 'material'))
+  }
+
+  const metadata = (row: ReturnType<typeof find>) => ({
+    KeyId: textOf(row, 'id'),
+    Arn: textOf(row, 'arn'),
+    KeyState: textOf(row, 'state'),
+    Enabled: textOf(row, 'state') === 'Enabled',
+  })
+
+  const service: Service = {
+    CreateKey: (raw) => {
+      const input = CreateKeyInput.parse(raw)
+      const id = randomUUID()
+      database.run(
+        'INSERT INTO kms_key (id, arn, material, state, policy, tags, rotation, created) VALUES (?, ?, ?, ?, ?, ?, 0, ?)',
+        ...[
+          id,
+          arnOf(id),
+          seal(rootKey, id, randomBytes(32)),
+          'Enabled',
+          input.Policy ?? '',
+          JSON.stringify(input.Tags ?? []),
+        ],
+        clock.now().toISOString(),
+      )
+      return { KeyMetadata: metadata(find(id)) }
+    },
+    DescribeKey: (raw) => ({ KeyMetadata: metadata(find(KeyIdInput.parse(raw).KeyId)) }),
+    CreateAlias: (raw) => {
+      const { AliasName, TargetKeyId } = CreateAliasInput.parse(raw)
+      const id = textOf(find(TargetKeyId), 'id')
+      const made = database.run('INSERT OR IGNORE INTO kms_alias (name, key) VALUES (?, ?)', AliasName, id)
+      if (made === 0) throw new AwsFault('AlreadyExistsException', `An alias with the name ${AliasName} already exists`)
+      return {}
+    },
+    EnableKeyRotation: (raw) => {
+      const id = textOf(find(KeyIdInput.parse(raw).KeyId), 'id')
+      database.run('UPDATE kms_key SET rotation = 1 WHERE id = ?', id)
+      return {}
+    },
+    ScheduleKeyDeletion: (raw) => {
+      const input = ScheduleInput.parse(raw)
+      const row = find(input.KeyId)
+      if (textOf(row, 'state') === 'PendingDeletion')
+        throw new AwsFault('KMSInvalidStateException', 'The key is pending deletion')
+      const deletion = addSeconds(clock.now(), (input.PendingWindowInDays ?? 30) * 86_400)
+      database.run(
+        "UPDATE kms_key SET state = 'PendingDeletion', deletion = ? WHERE id = ?",
+        deletion.toISOString(),
+        textOf(row, 'id'),
+      )
+      return { KeyId: textOf(row, 'arn'), DeletionDate: deletion.getTime() / 1000, KeyState: 'PendingDeletion' }
+    },
+  }
+
+  return {
+    service,
+    /** What Secrets Manager does with a key: the context binds a ciphertext to its secret and version. */
+    encrypt: (keyId: string, context: string, plaintext: Uint8Array): Buffer =>
+      seal(usableMaterial(keyId), context, plaintext),
+    decrypt: (keyId: string, context: string, ciphertext: Uint8Array): Buffer =>
+      open(usableMaterial(keyId), context, ciphertext),
+    /** For a secret without a key of its own: the account's default key. */
+    sealDefault: (context: string, plaintext: Uint8Array): Buffer => seal(rootKey, context, plaintext),
+    openDefault: (context: string, sealed: Uint8Array): Buffer => open(rootKey, context, sealed),
+  }
+}
+
+export type Kms = ReturnType<typeof createKms>

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto'
+import * as z from 'zod'
+import { addSeconds, type Clock } from '../../lambdas/core/clock.ts'
+import { toBase32 } from '../../lambdas/core/random.ts'
+import { sha256Bytes } from '../../lambdas/core/digest.ts'
+import { bytesOf, type Database, textOf } from './database.ts'
+import type { Kms } from './kms.ts'
+import { AwsFault, type Service } from './service.ts'
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS sm_secret (
+    name TEXT PRIMARY KEY, arn TEXT UNIQUE, key TEXT, tags TEXT NOT NULL, deletion TEXT) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS sm_version (
+    secret TEXT, id TEXT, sealed BLOB NOT NULL, stage TEXT NOT NULL, created TEXT NOT NULL, PRIMARY KEY (secret, id)) WITHOUT ROWID;
+`
+
+const Tags = z.array(z.object({ Key: z.string(), Value: z.string() }))
+const Token = z.string().min(32).max(64)
+const CreateInput = z.object({
+  Name: z.string().regex(/^[A-Za-z0-9/_+=.@-]{1,512}$/),
+  SecretString: z.string(),
+  KmsKeyId: z.string().optional(),
+  ClientRequestToken: Token.optional(),
+  Tags: Tags.optional(),
+})
+const PutInput = z.object({ SecretId: z.string(), SecretString: z.string(), ClientRequestToken: Token.optional() })
+const GetInput = z.object({ SecretId: z.string(), VersionStage: z.enum(['AWSCURRENT', 'AWSPREVIOUS']).optional() })
+const DeleteInput = z.object({ SecretId: z.string(), RecoveryWindowInDays: z.number().min(7).max(30).optional() })
+const TagInput = z.object({ SecretId: z.string(), Tags })
+
+const MAX_BYTES = 65_536
+const MAX_VERSIONS = 100
+const PRUNE_AFTER_SECONDS = 86_400
+
+/**
+ * Secrets with their versions. A version id can be claimed once; at most about 100 versions are kept and none younger than a
+ * day is pruned (AWS Secrets Manager API reference, PutSecretValue). Values lie encrypted under the secret's key.
+ */
+export const createSecretsManager = (
+  database: Database,
+  clock: Clock,
+  kms: Kms,
+  place: { region: string; accountId: string },
+) => {
+  database.define(SCHEMA)
+
+  const find = (secretId: string) => {
+    const row = database.get('SELECT * FROM sm_secret WHERE name = ? OR arn = ?', secretId, secretId)
+    if (row === null)
+      throw new AwsFault('ResourceNotFoundException', "Secrets Manager can't find the specified secret.")
+    return row
+  }
+
+  const findUsable = (secretId: string) => {
+    const row = find(secretId)
+    if (row.deletion !== null) {
+      throw new AwsFault(
+        'InvalidRequestException',
+        'You can’t perform this operation on the secret because it was marked for deletion.',
+      )
+    }
+    return row
+  }
+
+  const seal = (secret: ReturnType<typeof find>, versionId: string, text: string): Buffer => {
+    const context = `${textOf(secret, 'arn')} ${versionId}`
+    const key = textOf(secret, 'key')
+    return key === '' ? kms.sealDefault(context, Buffer.from(text)) : kms.encrypt(key, context, Buffer.from(text))
+  }
+
+  const reveal = (secret: ReturnType<typeof find>, versionId: string, sealed: Uint8Array): string => {
+    const context = `${textOf(secret, 'arn')} ${versionId}`
+    const key = textOf(secret, 'key')
+    return (key === '' ? kms.openDefault(context, sealed) : kms.decrypt(key, context, sealed)).toString()
+  }
+
+  const prune = (name: string): void => {
+    const before = addSeconds(clock.now(), -PRUNE_AFTER_SECONDS).toISOString()
+    const excess =
+      Number(database.get('SELECT count(*) AS n FROM sm_version WHERE secret = ?', name)?.n ?? 0) - MAX_VERSIONS + 1
+    if (excess <= 0) return
+    const pruned = database.run(
+      `DELETE FROM sm_version WHERE secret = ? AND id IN
+         (SELECT id FROM sm_version WHERE secret = ? AND stage = '' AND created < ? ORDER BY created LIMIT ?)`,
+      ...[name, name, before, excess],
+    )
+    if (pruned < excess) throw new AwsFault('LimitExceededException', 'The secret has too many versions.')
+  }
+
+  const addVersion = (secret: ReturnType<typeof find>, versionId: string, text: string) => {
+    if (Buffer.byteLength(text) > MAX_BYTES)
+      throw new AwsFault('InvalidParameterException', 'The secret value is longer than 65536 bytes.')
+    const name = textOf(secret, 'name')
+    const existing = database.get('SELECT sealed FROM sm_version WHERE secret = ? AND id = ?', name, versionId)
+    if (existing !== null) {
+      if (reveal(secret, versionId, bytesOf(existing, 'sealed')) === text) return
+      throw new AwsFault('ResourceExistsException', 'A resource with the ID you requested already exists.')
+    }
+    prune(name)
+    database.run("UPDATE sm_version SET stage = '' WHERE secret = ? AND stage = 'AWSPREVIOUS'", name)
+    database.run("UPDATE sm_version SET stage = 'AWSPREVIOUS' WHERE secret = ? AND stage = 'AWSCURRENT'", name)
+    database.run(
+      "INSERT INTO sm_version (secret, id, sealed, stage, created) VALUES (?, ?, ?, 'AWSCURRENT', ?)",
+      ...[name, versionId, seal(secret, versionId, text), clock.now().toISOString()],
+    )
+  }
+
+  const answer = (secret: ReturnType<typeof find>, versionId: string) => ({
+    ARN: textOf(secret, 'arn'),
+    Name: textOf(secret, 'name'),
+    VersionId: versionId,
+  })
+
+  const tagsOf = (secret: ReturnType<typeof find>) => Tags.parse(JSON.parse(textOf(secret, 'tags')))
+
+  const service: Service = {
+    CreateSecret: (raw) => {
+      const input = CreateInput.parse(raw)
+      return database.transaction(() => {
+        const existing = database.get('SELECT * FROM sm_secret WHERE name = ?', input.Name)
+        if (existing !== null) {
+          findUsable(input.Name)
+          throw new AwsFault(
+            'ResourceExistsException',
+            `The operation failed because the secret ${input.Name} already exists.`,
+          )
+        }
+        const suffix = toBase32(sha256Bytes(randomUUID())).slice(0, 6)
+        const arn = `arn:aws:secretsmanager:${place.region}:${place.accountId}:secret:${input.Name}-${suffix}`
+        database.run(
+          'INSERT INTO sm_secret (name, arn, key, tags) VALUES (?, ?, ?, ?)',
+          ...[input.Name, arn, input.KmsKeyId ?? '', JSON.stringify(input.Tags ?? [])],
+        )
+        const versionId = input.ClientRequestToken ?? randomUUID()
+        addVersion(find(input.Name), versionId, input.SecretString)
+        return answer(find(input.Name), versionId)
+      })
+    },
+    PutSecretValue: (raw) => {
+      const input = PutInput.parse(raw)
+      return database.transaction(() => {
+        const secret = findUsable(input.SecretId)
+        const versionId = input.ClientRequestToken ?? randomUUID()
+        addVersion(secret, versionId, input.SecretString)
+        return { ...answer(secret, versionId), VersionStages: ['AWSCURRENT'] }
+      })
+    },
+    GetSecretValue: (raw) => {
+      const input = GetInput.parse(raw)
+      const secret = findUsable(input.SecretId)
+      const stage = input.VersionStage ?? 'AWSCURRENT'
+      const version = database.get(
+        'SELECT id, sealed FROM sm_version WHERE secret = ? AND stage = ?',
+        textOf(secret, 'name'),
+        stage,
+      )
+      if (version === null)
+        throw new AwsFault(
+          'ResourceNotFoundException',
+          `Secrets Manager can't find the specified secret value for staging label: ${stage}`,
+        )
+      const versionId = textOf(version, 'id')
+      return {
+        ...answer(secret, versionId),
+        SecretString: reveal(secret, versionId, bytesOf(version, 'sealed')),
+        VersionStages: [stage],
+      }
+    },
+    DescribeSecret: (raw) => {
+      const secret = find(GetInput.parse(raw).SecretId)
+      const versions = database.all(
+        "SELECT id, stage FROM sm_version WHERE secret = ? AND stage <> ''",
+        textOf(secret, 'name'),
+      )
+      return {
+        ARN: textOf(secret, 'arn'),
+        Name: textOf(secret, 'name'),
+        KmsKeyId: textOf(secret, 'key') || undefined,
+        Tags: tagsOf(secret),
+        DeletedDate: secret.deletion === null ? undefined : new Date(textOf(secret, 'deletion')).getTime() / 1000,
+        VersionIdsToStages: Object.fromEntries(versions.map((row) => [textOf(row, 'id'), [textOf(row, 'stage')]])),
+      }
+    },
+    DeleteSecret: (raw) => {
+      const input = DeleteInput.parse(raw)
+      const secret = findUsable(input.SecretId)
+      const deletion = addSeconds(clock.now(), (input.RecoveryWindowInDays ?? 30) * 86_400)
+      database.run('UPDATE sm_secret SET deletion = ? WHERE name = ?', deletion.toISOString(), textOf(secret, 'name'))
+      return { ARN: textOf(secret, 'arn'), Name: textOf(secret, 'name'), DeletionDate: deletion.getTime() / 1000 }
+    },
+    TagResource: (raw) => {
+      const input = TagInput.parse(raw)
+      const secret = find(input.SecretId)
+      const kept = tagsOf(secret).filter((tag) => !input.Tags.some(({ Key }) => Key === tag.Key))
+      database.run(
+        'UPDATE sm_secret SET tags = ? WHERE name = ?',
+        JSON.stringify([...kept, ...input.Tags]),
+        textOf(secret, 'name'),
+      )
+      return {}
+    },
+  }
+  return { service }
+}

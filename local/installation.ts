@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto'
+import { CreateTableCommand, DescribeTableCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb'
+import { PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge'
+import { CreateBucketCommand } from '@aws-sdk/client-s3'
+import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
+import { CreateQueueCommand, GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { type KeyNames, TABLES, type TableName, type TableShape } from '../lambdas/contract/tables.ts'
+import type { AgentsNames } from '../lambdas/entry/deps.aws.ts'
+import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
+import { type AwsClients, EMBEDDED_INSTANCE_TYPE, EMBEDDED_PLACE, EMBEDDED_SUBNETS } from './aws/embedded-aws.ts'
+
+/** What the CDK app makes in an account, made here: tables, bucket, queues, rules, session keys. */
+
+export const LOCAL_STAGE = 'local'
+const MAX_RECEIVES = 5
+
+export const localNames = (siteOrigin: string, version: string): AgentsNames => ({
+  stage: LOCAL_STAGE,
+  version,
+  siteOrigin,
+  directoryTable: 'vestibule-directory',
+  limitsTable: 'vestibule-limits',
+  auditTable: 'vestibule-audit',
+  agentsTable: 'vestibule-agents',
+  requestsBucket: 'vestibule-requests',
+  sessionKeysSecret: 'vestibule/local/session-keys',
+  agentsPerTenant: 10,
+  ...EMBEDDED_PLACE,
+})
+
+export const localLaunchSettings = (siteOrigin: string): LaunchSettings => ({
+  launchTemplateId: 'lt-embedded',
+  subnetIds: Object.keys(EMBEDDED_SUBNETS),
+  amiId: 'ami-embedded',
+  instanceType: EMBEDDED_INSTANCE_TYPE,
+  agentSecurityGroupId: 'sg-agent',
+  supportSecurityGroupId: 'sg-support',
+  apiUrl: siteOrigin,
+  proofAudience: proofAudience(siteOrigin),
+})
+
+export const proofAudience = (siteOrigin: string): string => `vestibule ${siteOrigin}`
+
+const keySchema = ({ partition, sort }: KeyNames) => [
+  { AttributeName: partition, KeyType: 'HASH' as const },
+  ...(sort === undefined ? [] : [{ AttributeName: sort, KeyType: 'RANGE' as const }]),
+]
+
+const attributesOf = (shape: TableShape) => {
+  const names = [shape.keys, ...Object.values(shape.indexes)].flatMap(({ partition, sort }) => [partition, sort])
+  return [...new Set(names.filter((name) => name !== undefined))].map((name) => ({
+    AttributeName: name,
+    AttributeType: 'S' as const,
+  }))
+}
+
+const exists = async (action: () => Promise<unknown>): Promise<boolean> => {
+  try {
+    await action()
+    return true
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ResourceNotFoundException') return false
+    throw error
+  }
+}
+
+/** Makes one table in the shape that the product expects, if it is not there. */
+export const createTable = async (
+  dynamo: DynamoDBDocumentClient,
+  tableName: string,
+  shape: TableShape,
+): Promise<void> => {
+  if (await exists(() => dynamo.send(new DescribeTableCommand({ TableName: tableName })))) return
+  const indexes = Object.entries(shape.indexes)
+  await dynamo.send(
+    new CreateTableCommand({
+      TableName: tableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: keySchema(shape.keys),
+      AttributeDefinitions: attributesOf(shape),
+      ...(indexes.length === 0
+        ? {}
+        : {
+            GlobalSecondaryIndexes: indexes.map(([IndexName, keys]) => ({
+              IndexName,
+              KeySchema: keySchema(keys),
+              Projection: { ProjectionType: 'ALL' as const },
+            })),
+          }),
+    }),
+  )
+  if (shape.timeToLive !== undefined) {
+    const TimeToLiveSpecification = { AttributeName: shape.timeToLive, Enabled: true }
+    await dynamo.send(new UpdateTimeToLiveCommand({ TableName: tableName, TimeToLiveSpecification }))
+  }
+}
+
+const createQueue = async ({ sqs }: AwsClients, QueueName: string, Attributes: Record<string, string>) => {
+  const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }))
+  const got = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }))
+  return { url: QueueUrl, arn: got.Attributes?.QueueArn ?? '' }
+}
+
+const createSessionKeys = async ({ secrets }: AwsClients, Name: string): Promise<void> => {
+  const current = { kid: randomBytes(4).toString('hex'), key: randomBytes(32).toString('base64') }
+  try {
+    await secrets.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify({ current }) }))
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'ResourceExistsException')) throw error
+  }
+}
+
+/** Makes what is missing and leaves what is there. Returns the queue that feeds the provisioner. */
+export const ensureInstallation = async (
+  clients: AwsClients,
+  names: AgentsNames,
+): Promise<{ queueUrl: string; deadLetterUrl: string }> => {
+  const tables: Record<TableName, string> = {
+    directory: names.directoryTable,
+    agents: names.agentsTable,
+    limits: names.limitsTable,
+    audit: names.auditTable,
+  }
+  await createTable(clients.dynamo, tables.directory, TABLES.directory)
+  await createTable(clients.dynamo, tables.agents, TABLES.agents)
+  await createTable(clients.dynamo, tables.limits, TABLES.limits)
+  await createTable(clients.dynamo, tables.audit, TABLES.audit)
+  await clients.s3.send(new CreateBucketCommand({ Bucket: names.requestsBucket }))
+  await createSessionKeys(clients, names.sessionKeysSecret)
+
+  const deadLetter = await createQueue(clients, 'vestibule-provisioner-dead', {})
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: deadLetter.arn, maxReceiveCount: MAX_RECEIVES })
+  const queue = await createQueue(clients, 'vestibule-provisioner', { VisibilityTimeout: '30', RedrivePolicy })
+  const rules = [
+    { Name: 'provision-requests', EventPattern: { source: ['aws.s3'], 'detail-type': ['Object Created'] } },
+    {
+      Name: 'instance-states',
+      EventPattern: { source: ['aws.ec2'], 'detail-type': ['EC2 Instance State-change Notification'] },
+    },
+  ]
+  for (const { Name, EventPattern } of rules) {
+    await clients.events.send(new PutRuleCommand({ Name, EventPattern: JSON.stringify(EventPattern) }))
+    await clients.events.send(new PutTargetsCommand({ Rule: Name, Targets: [{ Id: 'provisioner', Arn: queue.arn }] }))
+  }
+  return { queueUrl: queue.url, deadLetterUrl: deadLetter.url }
+}

@@ -1,0 +1,67 @@
+import type { Hono } from 'hono'
+import { createPasswordHasher, type ScryptCost } from '../lambdas/accounts/password-hash.ts'
+import type { Clock } from '../lambdas/core/clock.ts'
+import type { Logger } from '../lambdas/core/logger.ts'
+import type { Random } from '../lambdas/core/random.ts'
+import { agentSecretName } from '../lambdas/contract/names.ts'
+import { createAgentsDeps, createIdentityDeps, createProvisioningDeps } from '../lambdas/entry/deps.aws.ts'
+import { createWholeApp } from '../lambdas/http/app.ts'
+import type { AppEnv, Platform } from '../lambdas/http/request.ts'
+import { reconcile } from '../lambdas/provisioning/reconcile.ts'
+import type { CallHook } from './aws/service.ts'
+import type { EmbeddedAws } from './aws/embedded-aws.ts'
+import { ensureInstallation, LOCAL_STAGE, localLaunchSettings, localNames, proofAudience } from './installation.ts'
+import { createStandIns } from './stand-in-instance.ts'
+import { createWorker } from './worker.ts'
+
+export interface ProductOptions {
+  aws: EmbeddedAws
+  siteOrigin: string
+  version: string
+  platform: Platform
+  clock: Clock
+  random: Random
+  logger: Logger
+  /** Sees every AWS call of this instance of the product: counts, faults, crashes. */
+  hook?: CallHook
+  /** Tests hash cheaply; the deployed wiring and `npm start` leave this out. */
+  scryptCost?: ScryptCost
+}
+
+/** The whole product in one process on an embedded AWS: the API, the provisioner's worker, the reconciler, the machines. */
+export const createProduct = async (options: ProductOptions) => {
+  const { aws, siteOrigin, platform, clock, random, logger } = options
+  const clients = aws.createClients(options.hook)
+  const names = localNames(siteOrigin, options.version)
+  const settings = localLaunchSettings(siteOrigin)
+  const ambient = { clock, random, logger }
+  const { queueUrl, deadLetterUrl } = await ensureInstallation(aws.createClients(), names)
+  const proof = { keys: aws.proofKeys, issuer: aws.proofIssuer, audience: proofAudience(siteOrigin) }
+  const passwords = createPasswordHasher(random, options.scryptCost === undefined ? {} : { cost: options.scryptCost })
+  const deps = {
+    ...createIdentityDeps(clients, names, { ...ambient, passwords }),
+    ...createAgentsDeps(clients, names, ambient, proof),
+  }
+  const provisioning = createProvisioningDeps(clients, names, settings, ambient)
+  const app: Hono<AppEnv> = createWholeApp(deps, platform)
+  const secretIdOf = async (instanceId: string): Promise<string | null> => {
+    const owner = await provisioning.attempts.readOwner(instanceId)
+    return owner === null ? null : agentSecretName(LOCAL_STAGE, owner.tenantId, owner.agentId)
+  }
+
+  return {
+    app,
+    deps,
+    provisioning,
+    clients,
+    names,
+    queueUrl,
+    deadLetterUrl,
+    work: createWorker({ sqs: clients.sqs, queueUrl, deadLetterUrl, deps: provisioning, logger }),
+    reconcile: () => reconcile(provisioning),
+    createStandIns: (post: (url: string, body: unknown) => Promise<number>) =>
+      createStandIns({ aws, secrets: clients.secrets, secretIdOf, post, clock }),
+  }
+}
+
+export type Product = Awaited<ReturnType<typeof createProduct>>

@@ -1,0 +1,1 @@
+export const buildSite = async (): Promise<void> => {}
