@@ -1,0 +1,87 @@
+import type { AgentBody } from '../../lambdas/contract/agents.ts'
+import { CREDENTIAL_KINDS } from '../../lambdas/contract/credential-kinds.ts'
+import { call } from '../api.ts'
+import { Loading, PageTitle, Problem, Status, useLoaded } from '../parts/common.tsx'
+import { Time } from '../parts/time.tsx'
+import { isPassing, KIND_NAMES } from '../words.ts'
+
+const credentialWords = ({ credentials }: AgentBody): string => {
+  const names = CREDENTIAL_KINDS.filter((kind) => credentials[kind].provided).map((kind) => KIND_NAMES[kind])
+  return names.length === 0 ? 'none yet' : names.join(', ')
+}
+
+const sinceOf = ({ timeline, updatedAt }: AgentBody): string => timeline.at(-1)?.at ?? updatedAt
+
+const Row = ({ agent }: { agent: AgentBody }) => (
+  <tr>
+    <th scope="row">
+      <a href={`/agents/${agent.id}`}>{agent.name}</a>
+    </th>
+    <td data-label="State">
+      <Status status={agent.status} />
+      {agent.reason !== undefined && <p class="small quiet">{agent.reason.message}</p>}
+    </td>
+    <td data-label="Since">
+      <Time at={sinceOf(agent)} />
+    </td>
+    <td data-label="Credentials">{credentialWords(agent)}</td>
+    <td data-label="Support access">{agent.supportAccess ? 'allowed' : 'off'}</td>
+  </tr>
+)
+
+export const Dashboard = () => {
+  const { loaded, stale, reload } = useLoaded(
+    () => call('GET /api/agents', { query: { limit: '100' } }),
+    ({ agents }) => agents.some((agent) => isPassing(agent.status)),
+    [],
+  )
+  if (loaded.state === 'loading') return <Loading what="your agents" />
+  if (loaded.state === 'failed') return <Problem error={loaded.error} retry={reload} />
+  const { agents } = loaded.value
+  return (
+    <div class="stack loose">
+      <div class="row apart">
+        <PageTitle title="Agents">Your agents</PageTitle>
+        {agents.length > 0 && (
+          <a class="button primary" href="/agents/new">
+            Onboard an agent
+          </a>
+        )}
+      </div>
+      {stale !== null && <Problem error={stale} />}
+      {agents.length === 0 ? (
+        <div class="stack">
+          <p>
+            You have no agents yet. Onboarding one takes a name and a token or two; it then gets a machine of its own.
+          </p>
+          <div>
+            <a class="button primary" href="/agents/new">
+              Onboard your first agent
+            </a>
+          </div>
+        </div>
+      ) : (
+        <table class="stacked">
+          <caption>
+            {agents.length === 1 ? 'One agent' : `${agents.length} agents`}, newest first. Nobody outside your tenant
+            sees this list.
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">Name</th>
+              <th scope="col">State</th>
+              <th scope="col">Since</th>
+              <th scope="col">Credentials</th>
+              <th scope="col">Support access</th>
+            </tr>
+          </thead>
+          <tbody aria-live="polite">
+            {agents.map((agent) => (
+              <Row key={agent.id} agent={agent} />
+            ))}
+          </tbody>
+        </table>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,107 @@
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { AgentBody } from '../../lambdas/contract/agents.ts'
+import type { ApiError, ApiResult } from '../api.ts'
+import { isPassing, STATUS_WORDS } from '../words.ts'
+import { useApp } from './app-state.tsx'
+import { errorSentence } from './form.tsx'
+
+/** The one heading of a page; it gets the focus after a change of page, so that a screen reader starts there. */
+export const PageTitle = ({ children, title }: { children: ComponentChildren; title?: string }) => {
+  const heading = useRef<HTMLHeadingElement>(null)
+  const { path } = useApp()
+  useEffect(() => {
+    if (title !== undefined) document.title = `${title} · Vestibule`
+  }, [title])
+  useEffect(() => {
+    if (document.activeElement === document.body) heading.current?.focus()
+  }, [path])
+  return (
+    <h1 ref={heading} tabIndex={-1} class="long">
+      {children}
+    </h1>
+  )
+}
+
+export const Status = ({ status }: Pick<AgentBody, 'status'>) => (
+  <span class={`state ${isPassing(status) ? 'passing' : status}`}>{STATUS_WORDS[status]}</span>
+)
+
+export const Problem = ({ error, retry }: { error: ApiError; retry?: () => void }) => (
+  <div class="notice bad" role="alert">
+    <p>{errorSentence(error)}</p>
+    {retry !== undefined && (
+      <div>
+        <button type="button" onClick={retry}>
+          Try again
+        </button>
+      </div>
+    )}
+  </div>
+)
+
+type Loaded<T> = { state: 'loading' } | { state: 'ready'; value: T } | { state: 'failed'; error: ApiError }
+
+/** Loads something, and again while `again` says so, but not while the tab is hidden. A later failure keeps what was shown. */
+export const useLoaded = <T,>(
+  load: () => Promise<ApiResult<T>>,
+  again: (value: T) => boolean,
+  keys: readonly unknown[],
+) => {
+  const [loaded, setLoaded] = useState<Loaded<T>>({ state: 'loading' })
+  const [stale, setStale] = useState<ApiError | null>(null)
+  const [round, setRound] = useState(0)
+  const { setWho } = useApp()
+  useEffect(() => {
+    let alive = true
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const turn = async (): Promise<void> => {
+      if (document.hidden) {
+        document.addEventListener('visibilitychange', () => void turn(), { once: true })
+        return
+      }
+      const result = await load()
+      if (!alive) return
+      if (result.ok) {
+        setStale(null)
+        setLoaded({ state: 'ready', value: result.value })
+        if (again(result.value)) timer = setTimeout(() => void turn(), 1500)
+        return
+      }
+      if (result.error.code === 'unauthenticated') setWho({ account: null, tenant: null, session: null })
+      setStale(result.error)
+      setLoaded((was) => (was.state === 'ready' ? was : { state: 'failed', error: result.error }))
+      if (result.error.code === 'offline' || result.error.code === 'unavailable')
+        timer = setTimeout(() => void turn(), 4000)
+    }
+    void turn()
+    return () => {
+      alive = false
+      clearTimeout(timer)
+    }
+  }, [...keys, round])
+  return {
+    loaded,
+    stale,
+    reload: () => setRound((was) => was + 1),
+    set: (value: T) => {
+      setLoaded({ state: 'ready', value })
+      setRound((was) => was + 1)
+    },
+  }
+}
+
+export const Loading = ({ what }: { what: string }) => (
+  <p class="quiet" role="status">
+    Loading {what}…
+  </p>
+)
+
+/** Loads a part of a page when it is first wanted; null until it is there. */
+export const useLater = <T,>(wanted: boolean, load: () => Promise<T>): T | null => {
+  const [part, setPart] = useState<{ module: T } | null>(null)
+  useEffect(() => {
+    if (wanted && part === null) void load().then((module) => setPart({ module }))
+  }, [wanted])
+  return part?.module ?? null
+}

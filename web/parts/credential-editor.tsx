@@ -1,0 +1,49 @@
+import type { AgentBody } from '../../lambdas/contract/agents.ts'
+import type { CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
+import { call } from '../api.ts'
+import { ErrorSummary, readText, SubmitButton, useForm } from './form.tsx'
+import { SecretField } from './secret-field.tsx'
+
+interface EditorProps {
+  agentId: AgentBody['id']
+  kind: CredentialKind
+  onStored: (agent: AgentBody) => void
+  onClose: () => void
+}
+
+/** Takes one new token for one kind and stores it; the field is emptied before the answer is back. */
+export const CredentialEditor = ({ agentId, kind, onStored, onClose }: EditorProps) => {
+  const name = `edit-${kind}`
+  const form = useForm({ [kind]: name, credentials: name })
+  const send = async (value: string) => {
+    const result = await call('PATCH /api/agents/{id}/credentials', {
+      params: { id: agentId },
+      body: { [kind]: value },
+    })
+    if (!result.ok) return result.error
+    onStored(result.value.agent)
+    return null
+  }
+  return (
+    <form
+      autocomplete="off"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault()
+        const element = event.currentTarget
+        const value = readText(element, name).trim()
+        element.reset()
+        void form.run(() => send(value))
+      }}
+    >
+      <ErrorSummary form={form} />
+      <SecretField kind={kind} name={name} error={form.errorOf(name)} />
+      <div class="row">
+        <SubmitButton busy={form.busy}>Store it</SubmitButton>
+        <button type="button" onClick={onClose}>
+          Leave it
+        </button>
+      </div>
+    </form>
+  )
+}
