@@ -1,12 +1,13 @@
 import { defineConfig } from 'vitest/config'
+import { CaseReport } from './test/support/case-report.ts'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
-    exclude: ['test/e2e/**', 'test/conformance-remote/**'],
+    exclude: ['test/e2e/**'],
     setupFiles: ['test/support/setup.ts'],
-    testTimeout: 20_000,
+    reporters: ['default', new CaseReport()],
+    testTimeout: 30_000,
     pool: 'threads',
-    sequence: { concurrent: false },
   },
 })

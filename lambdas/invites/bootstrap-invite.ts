@@ -22,7 +22,7 @@ export const bootstrapInvite = async (
     tenantName: null,
     opensTenant: false,
     createdBy: 'operator',
-    invitedBy: 'the operator of this installation',
+    invitedBy: 'The operator of this installation',
     validForHours: INVITE_DEFAULT_HOURS,
     createdAt: now,
     expiresAt: addSeconds(now, INVITE_DEFAULT_HOURS * 3600),

@@ -42,6 +42,8 @@ export const takeScreenshots = async (page: Page, name: string): Promise<string[
     await page.emulateMedia({ colorScheme: scheme })
     for (const view of VIEWS) {
       await page.setViewportSize(view)
+      // The page repaints after a resize; a picture taken at once may show half of it.
+      await page.waitForTimeout(60)
       await page.screenshot({ path: join(SCREENSHOTS, `${name}-${scheme}-${view.name}.png`), fullPage: true })
       const overflow = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -6,6 +6,7 @@ import { createLogger } from '../../lambdas/core/logger.ts'
 import { bootstrapInvite } from '../../lambdas/invites/bootstrap-invite.ts'
 import { LOCAL_COOKIES, type Platform } from '../../lambdas/http/request.ts'
 import { type Browser, type BrowserOptions, createBrowser, ORIGIN } from './browser.ts'
+import { lambdaTestPlatform, throughGateway } from './lambda.ts'
 import { createTestClock, type TestClock } from './clock.ts'
 import { createSeededRandom } from './random.ts'
 
@@ -25,7 +26,11 @@ export interface HarnessOptions {
   aws?: EmbeddedAws
   clock?: TestClock
   platform?: Platform
+  /** The same app over HTTP requests, or behind API Gateway events. */
+  adapter?: 'local' | 'lambda'
 }
+
+export const ADAPTERS = ['local', 'lambda'] as const
 
 const codeOf = (link: string): string => link.split('#')[1] ?? ''
 
@@ -46,14 +51,15 @@ export const createHarness = async (options: HarnessOptions = {}) => {
     aws,
     siteOrigin: ORIGIN,
     version: '0.0.0-test',
-    platform: options.platform ?? testPlatform,
+    platform: options.platform ?? (options.adapter === 'lambda' ? lambdaTestPlatform : testPlatform),
     clock,
     random: createSeededRandom(options.seed),
     logger,
     hook: options.hook,
     scryptCost: CHEAP_SCRYPT,
   })
-  const browse = (browserOptions?: BrowserOptions): Browser => createBrowser(product.app, browserOptions)
+  const front = options.adapter === 'lambda' ? throughGateway(product.app) : product.app
+  const browse = (browserOptions?: BrowserOptions): Browser => createBrowser(front, browserOptions)
   const standIns = product.createStandIns(async (url, body) => {
     const reply = await browse({ address: '198.51.100.7' }).post(new URL(url).pathname, body, { origin: null })
     return reply.status

@@ -15,7 +15,7 @@ export const relativeTime = (at: string): string => {
     ? Math.abs(seconds) < 10
       ? 'just now'
       : format.format(seconds, 'second')
-    : format.format(Math.trunc(seconds / unit[1]), unit[0])
+    : format.format(Math.round(seconds / unit[1]), unit[0])
 }
 
 /** A moment: relative in text, exact on demand. */

@@ -1,0 +1,29 @@
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import * as z from 'zod'
+import { callAws, DependencyError } from '../aws/errors.aws.ts'
+import type { Clock } from '../core/clock.ts'
+import { Secret } from '../core/secret.ts'
+
+const RELOAD_SECONDS = 60
+const proof = z
+  .string()
+  .min(32)
+  .transform((text) => new Secret(text))
+const StoredProofs = z.object({ current: proof, previous: proof.optional() })
+
+/** The values that the edge may present; read again every minute, so that a rotation needs no deploy. */
+export const createOriginProofSource = (deps: { secrets: SecretsManagerClient; secretId: string; clock: Clock }) => {
+  let loaded: { proofs: Secret[]; at: number } | null = null
+  return async (): Promise<readonly Secret[]> => {
+    const now = deps.clock.now().getTime()
+    if (loaded !== null && now - loaded.at <= RELOAD_SECONDS * 1000) return loaded.proofs
+    const { SecretString } = await callAws('secretsmanager', () =>
+      deps.secrets.send(new GetSecretValueCommand({ SecretId: deps.secretId, VersionStage: 'AWSCURRENT' })),
+    )
+    const parsed = StoredProofs.safeParse(JSON.parse(SecretString ?? 'null'))
+    if (!parsed.success) throw new DependencyError('origin-proof', 'misused', new Error('the origin proof is missing or too short'))
+    const { current, previous } = parsed.data
+    loaded = { proofs: previous === undefined ? [current] : [current, previous], at: now }
+    return loaded.proofs
+  }
+}

@@ -1,0 +1,41 @@
+import type { Hono } from 'hono'
+import { createHttpHandler, lambdaPlatform, VIEWER_ADDRESS_HEADER } from '../../lambdas/entry/http-handler.ts'
+import { LOCAL_COOKIES, type AppEnv, type Platform } from '../../lambdas/http/request.ts'
+import type { Fetcher } from './browser.ts'
+
+/** As in production, but with the local cookie name, so that one suite can run on both. */
+export const lambdaTestPlatform: Platform = { ...lambdaPlatform, cookies: LOCAL_COOKIES }
+
+export const toGatewayEvent = async (request: Request, address = '203.0.113.10'): Promise<any> => {
+  const url = new URL(request.url)
+  const { cookie, 'x-test-address': viewer = address, ...headers } = Object.fromEntries(request.headers)
+  const body = request.body === null ? undefined : await request.text()
+  return {
+    version: '2.0',
+    routeKey: '$default',
+    rawPath: url.pathname,
+    rawQueryString: url.search.slice(1),
+    cookies: cookie === undefined ? undefined : cookie.split('; '),
+    headers: { host: url.host, ...headers, [VIEWER_ADDRESS_HEADER]: viewer },
+    requestContext: {
+      http: { method: request.method, path: url.pathname, protocol: 'HTTP/1.1', sourceIp: '10.0.0.1', userAgent: '' },
+      requestId: 'gateway',
+    },
+    body,
+    isBase64Encoded: false,
+  }
+}
+
+/** The app behind API Gateway events instead of HTTP. */
+export const throughGateway = (app: Hono<AppEnv>): Fetcher => {
+  const handler = createHttpHandler(app)
+  return {
+    fetch: async (request) => {
+      const result: any = await handler(await toGatewayEvent(request))
+      const headers = new Headers(result.headers)
+      for (const cookie of result.cookies ?? []) headers.append('set-cookie', cookie)
+      const body = result.isBase64Encoded ? Buffer.from(result.body, 'base64') : result.body
+      return new Response(result.statusCode === 204 ? null : body, { status: result.statusCode, headers })
+    },
+  }
+}
