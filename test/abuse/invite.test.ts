@@ -14,8 +14,12 @@ describe.each(ADAPTERS)('invites over %s', (adapter) => {
     await house.browse().post('/api/signup', { invite: code, email: EMAIL, password: PASSWORD })
 
     const again = await house.browse().post('/api/signup', { invite: code, email: EMAIL, password: PASSWORD })
-    const other = await house.browse().post('/api/signup', { invite: code, email: 'eve@example.com', password: PASSWORD })
-    const unknown = await house.browse().post('/api/signup', { invite: `vst_inv_${'A'.repeat(43)}AAAAAA`, email: EMAIL, password: PASSWORD })
+    const other = await house
+      .browse()
+      .post('/api/signup', { invite: code, email: 'eve@example.com', password: PASSWORD })
+    const unknown = await house
+      .browse()
+      .post('/api/signup', { invite: `vst_inv_${'A'.repeat(43)}AAAAAA`, email: EMAIL, password: PASSWORD })
 
     expect([again.status, other.status, unknown.status]).toEqual([403, 403, 403])
     expect(withoutRequestId(again.text)).toBe(withoutRequestId(unknown.text))
@@ -71,7 +75,9 @@ describe.each(ADAPTERS)('invites over %s', (adapter) => {
     await house.join(admin, EMAIL)
     const second = await house.invite(admin, { email: EMAIL })
 
-    const taken = await house.browse().post('/api/signup', { invite: second.code, email: EMAIL, password: 'another violet tractor' })
+    const taken = await house
+      .browse()
+      .post('/api/signup', { invite: second.code, email: EMAIL, password: 'another violet tractor' })
     const old = await house.browse().post('/api/login', { email: EMAIL, password: PASSWORD })
     const fresh = await house.browse().post('/api/login', { email: EMAIL, password: 'another violet tractor' })
     const listed = await admin.get('/api/admin/invites')
@@ -102,7 +108,11 @@ describe.each(ADAPTERS)('invites over %s', (adapter) => {
   it('INV-15 builds the link from configuration, never from a header', async () => {
     const house = await createHarness({ adapter })
     const admin = await house.joinAsAdmin()
-    const headers = { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example', 'x-forwarded-proto': 'gopher' }
+    const headers = {
+      'x-forwarded-host': 'evil.example',
+      forwarded: 'host=evil.example',
+      'x-forwarded-proto': 'gopher',
+    }
 
     const issued = await admin.post('/api/admin/invites', { email: EMAIL }, headers)
 
@@ -114,7 +124,9 @@ describe.each(ADAPTERS)('invites over %s', (adapter) => {
     const house = await createHarness({ adapter })
     const admin = await house.joinAsAdmin()
     const { code } = await house.invite(admin, { email: EMAIL })
-    const damaged = [...code].map((char, index) => code.slice(0, index) + (char === 'a' ? 'b' : 'a') + code.slice(index + 1))
+    const damaged = [...code].map(
+      (char, index) => code.slice(0, index) + (char === 'a' ? 'b' : 'a') + code.slice(index + 1),
+    )
     damaged.push(code.slice(0, -1), `${code}a`, code.toUpperCase(), ` ${code}`, `${code} `)
     const answers = new Set<string>()
 
@@ -151,7 +163,9 @@ describe.each(ADAPTERS)('invites over %s', (adapter) => {
     const resent = await admin.post(`/api/admin/invites/${id}/resend`)
 
     const old = await house.browse().post('/api/signup', { invite: code, email: EMAIL, password: PASSWORD })
-    const fresh = await house.browse().post('/api/signup', { invite: house.codeOf(resent.body.link), email: EMAIL, password: PASSWORD })
+    const fresh = await house
+      .browse()
+      .post('/api/signup', { invite: house.codeOf(resent.body.link), email: EMAIL, password: PASSWORD })
 
     expect([resent.status, old.status, fresh.status]).toEqual([200, 403, 201])
   })
@@ -180,7 +194,9 @@ describe('invites under concurrency', () => {
 
     const replies = await Promise.all(
       passwords.map((password, index) =>
-        house.browse({ address: `198.51.100.${index % 100}` }).post('/api/signup', { invite: code, email: EMAIL, password }),
+        house
+          .browse({ address: `198.51.100.${index % 100}` })
+          .post('/api/signup', { invite: code, email: EMAIL, password }),
       ),
     )
 
@@ -189,7 +205,9 @@ describe('invites under concurrency', () => {
     expect(replies.filter((reply) => reply.status >= 500)).toEqual([])
     expect(replies.filter((reply) => reply.status === 403)).toHaveLength(199)
     const winner = await house.browse().post('/api/login', { email: EMAIL, password: passwords[winners[0] ?? 0] })
-    const loser = await house.browse().post('/api/login', { email: EMAIL, password: passwords[((winners[0] ?? 0) + 1) % 200] })
+    const loser = await house
+      .browse()
+      .post('/api/login', { email: EMAIL, password: passwords[((winners[0] ?? 0) + 1) % 200] })
     expect([winner.status, loser.status]).toEqual([200, 401])
   })
 
@@ -220,7 +238,9 @@ describe('invites under concurrency', () => {
 
       expect(issued.map((reply) => reply.status).toSorted()).toEqual([201, 409])
       const links = issued.flatMap((reply) => (reply.status === 201 ? [house.codeOf(reply.body.link)] : []))
-      const joined = await Promise.all(links.map((code) => house.browse().post('/api/signup', { invite: code, email: EMAIL, password: PASSWORD })))
+      const joined = await Promise.all(
+        links.map((code) => house.browse().post('/api/signup', { invite: code, email: EMAIL, password: PASSWORD })),
+      )
       expect(joined.map((reply) => reply.status)).toEqual([201])
     }
   })

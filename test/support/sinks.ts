@@ -6,11 +6,16 @@ export const dumpAws = (aws: EmbeddedAws): Record<string, unknown[]> => {
   return Object.fromEntries(
     tables.map((table) => [
       table,
-      aws.database.all(`SELECT * FROM ${table}`).map((row) =>
-        Object.fromEntries(
-          Object.entries(row).map(([name, value]) => [name, value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value]),
+      aws.database
+        .all(`SELECT * FROM ${table}`)
+        .map((row) =>
+          Object.fromEntries(
+            Object.entries(row).map(([name, value]) => [
+              name,
+              value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value,
+            ]),
+          ),
         ),
-      ),
     ]),
   )
 }
