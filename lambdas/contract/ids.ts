@@ -48,7 +48,7 @@ export const apiTokenIdOf = (digest: Uint8Array) => ApiTokenId.parse(`tok_${toBa
 export const ACCOUNT_ID_BYTES = 17
 export const bytesOfAccountId = (accountId: AccountId): Buffer => {
   const bytes = Buffer.alloc(ACCOUNT_ID_BYTES)
-  fromBase32(`${accountId.slice(4)}0`).copy(bytes)
+  fromBase32(`${accountId.slice(4)}00`).copy(bytes)
   return bytes
 }
 export const accountIdOf = (bytes: Uint8Array): AccountId | null =>

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Secret } from '../core/secret.ts'
+import { recogniseCredential } from './credential-kinds.ts'
 
 const EMAIL =
   /^(?=.{3,254}$)(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]$/
@@ -16,6 +17,12 @@ export const Email = z
   .pipe(z.string().brand<'Email'>())
 export type Email = z.infer<typeof Email>
 
+/** A token pasted into a field that is stored and shown is refused, with the same hint as in a wrong token field. */
+const noCredential = (text: string, context: z.RefinementCtx): void => {
+  const kind = recogniseCredential(text)
+  if (kind !== null) context.addIssue({ code: 'custom', message: `looks_like:${kind}` })
+}
+
 /** Text that a person reads on one line: no control, format or separator characters, no space at either end. */
 const lineOf = (maxCharacters: number) =>
   z
@@ -24,6 +31,7 @@ const lineOf = (maxCharacters: number) =>
     .max(maxCharacters)
     .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, { message: 'invalid_characters' })
     .regex(/^\S(?:.*\S)?$/u, { message: 'surrounding_space' })
+    .superRefine(noCredential)
     .transform((text) => text.normalize('NFC'))
 
 export const TenantName = lineOf(80)
@@ -35,6 +43,7 @@ export const AgentName = z
   .min(1)
   .max(40)
   .regex(/^[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?$/, { message: 'invalid_name' })
+  .superRefine(noCredential)
 
 /** Any text from a password field, exactly as typed after NFC. Length and strength are the password policy's to judge. */
 export const PasswordText = z

@@ -20,7 +20,10 @@ const pathsAgree = (event: LambdaEvent): boolean => {
 }
 
 const isHttpEvent = (event: LambdaEvent): boolean =>
-  typeof event === 'object' && event !== null && typeof event.requestContext === 'object' && event.requestContext !== null
+  typeof event === 'object' &&
+  event !== null &&
+  typeof event.requestContext === 'object' &&
+  event.requestContext !== null
 
 /** Answers API Gateway events (payload 2.0, and 1.0) with an app. An event that does not add up is refused, never guessed at. */
 export const createHttpHandler = (app: Hono<AppEnv>) => {

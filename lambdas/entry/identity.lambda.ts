@@ -23,7 +23,11 @@ const names = {
   auditTable: env.AUDIT_TABLE,
   sessionKeysSecret: env.SESSION_KEYS_SECRET,
 }
-const proofs = createOriginProofSource({ secrets: clients.secrets, secretId: env.ORIGIN_PROOF_SECRET, clock: systemClock })
+const proofs = createOriginProofSource({
+  secrets: clients.secrets,
+  secretId: env.ORIGIN_PROOF_SECRET,
+  clock: systemClock,
+})
 const deps = createIdentityDeps(clients, names, { ...ambient, passwords: createPasswordHasher(systemRandom) })
 
 /** Invites, sign-up, sign-in, sessions, tokens and the trail, behind the HTTP API. */

@@ -21,7 +21,8 @@ export const createOriginProofSource = (deps: { secrets: SecretsManagerClient; s
       deps.secrets.send(new GetSecretValueCommand({ SecretId: deps.secretId, VersionStage: 'AWSCURRENT' })),
     )
     const parsed = StoredProofs.safeParse(JSON.parse(SecretString ?? 'null'))
-    if (!parsed.success) throw new DependencyError('origin-proof', 'misused', new Error('the origin proof is missing or too short'))
+    if (!parsed.success)
+      throw new DependencyError('origin-proof', 'misused', new Error('the origin proof is missing or too short'))
     const { current, previous } = parsed.data
     loaded = { proofs: previous === undefined ? [current] : [current, previous], at: now }
     return loaded.proofs

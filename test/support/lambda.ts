@@ -9,7 +9,7 @@ export const lambdaTestPlatform: Platform = { ...lambdaPlatform, cookies: LOCAL_
 export const toGatewayEvent = async (request: Request, address = '203.0.113.10'): Promise<any> => {
   const url = new URL(request.url)
   const { cookie, 'x-test-address': viewer = address, ...headers } = Object.fromEntries(request.headers)
-  const body = request.body === null ? undefined : await request.text()
+  const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer()).toString()
   return {
     version: '2.0',
     routeKey: '$default',
