@@ -1,0 +1,174 @@
+import { DescribeInstancesCommand, RunInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2'
+import {
+  CreateAliasCommand,
+  CreateKeyCommand,
+  DescribeKeyCommand,
+  ScheduleKeyDeletionCommand,
+} from '@aws-sdk/client-kms'
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  TagResourceCommand,
+} from '@aws-sdk/client-secrets-manager'
+import {
+  CreateQueueCommand,
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+} from '@aws-sdk/client-sqs'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { connect } from './services.ts'
+
+let aws: Awaited<ReturnType<typeof connect>>
+
+beforeAll(async () => {
+  aws = await connect()
+})
+
+const nameOf = async (action: Promise<unknown>): Promise<string> => {
+  try {
+    await action
+    return 'no error'
+  } catch (error) {
+    return error instanceof Error ? error.name : 'not an error'
+  }
+}
+const token = (letter: string) => letter.repeat(40)
+
+describe('what we rely on Secrets Manager for', () => {
+  it('lets a version id be claimed once: same content repeats, other content loses', async () => {
+    const SecretId = `conformance/${aws.unique}/claim`
+    await aws.secrets.send(
+      new CreateSecretCommand({ Name: SecretId, SecretString: 'one', ClientRequestToken: token('a') }),
+    )
+    const put = (SecretString: string) =>
+      aws.secrets.send(new PutSecretValueCommand({ SecretId, SecretString, ClientRequestToken: token('b') }))
+
+    expect((await put('two')).VersionId).toBe(token('b'))
+    expect(await nameOf(put('two'))).toBe('no error')
+    expect(await nameOf(put('three'))).toBe('ResourceExistsException')
+    const current = await aws.secrets.send(new GetSecretValueCommand({ SecretId, VersionStage: 'AWSCURRENT' }))
+    const previous = await aws.secrets.send(new GetSecretValueCommand({ SecretId, VersionStage: 'AWSPREVIOUS' }))
+    expect([current.SecretString, current.VersionId, previous.SecretString]).toEqual(['two', token('b'), 'one'])
+  })
+
+  it('creates a name once, takes tags, and blocks the name while it is scheduled for deletion', async () => {
+    const Name = `conformance/${aws.unique}/life`
+    await aws.secrets.send(new CreateSecretCommand({ Name, SecretString: 'x', Tags: [{ Key: 'a', Value: '1' }] }))
+    await aws.secrets.send(new TagResourceCommand({ SecretId: Name, Tags: [{ Key: 'instance-arn', Value: 'arn' }] }))
+
+    expect(await nameOf(aws.secrets.send(new CreateSecretCommand({ Name, SecretString: 'y' })))).toBe(
+      'ResourceExistsException',
+    )
+    const { Tags } = await aws.secrets.send(new DescribeSecretCommand({ SecretId: Name }))
+    expect(Tags?.toSorted((left, right) => (left.Key ?? '').localeCompare(right.Key ?? ''))).toEqual([
+      { Key: 'a', Value: '1' },
+      { Key: 'instance-arn', Value: 'arn' },
+    ])
+    await aws.secrets.send(new DeleteSecretCommand({ SecretId: Name, RecoveryWindowInDays: 7 }))
+    expect(await nameOf(aws.secrets.send(new GetSecretValueCommand({ SecretId: Name })))).toBe(
+      'InvalidRequestException',
+    )
+    expect(await nameOf(aws.secrets.send(new PutSecretValueCommand({ SecretId: Name, SecretString: 'z' })))).toBe(
+      'InvalidRequestException',
+    )
+    expect(await nameOf(aws.secrets.send(new CreateSecretCommand({ Name, SecretString: 'z' })))).toBe(
+      'InvalidRequestException',
+    )
+    expect(await nameOf(aws.secrets.send(new GetSecretValueCommand({ SecretId: 'nowhere' })))).toBe(
+      'ResourceNotFoundException',
+    )
+  })
+})
+
+describe('what we rely on KMS for', () => {
+  it('gives an alias to one key only, and finds the key by it', async () => {
+    const AliasName = `alias/conformance/${aws.unique}`
+    const first = await aws.kms.send(new CreateKeyCommand({}))
+    const second = await aws.kms.send(new CreateKeyCommand({}))
+    await aws.kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: first.KeyMetadata?.KeyId }))
+
+    expect(
+      await nameOf(aws.kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: second.KeyMetadata?.KeyId }))),
+    ).toBe('AlreadyExistsException')
+    expect((await aws.kms.send(new DescribeKeyCommand({ KeyId: AliasName }))).KeyMetadata?.Arn).toBe(
+      first.KeyMetadata?.Arn,
+    )
+    await aws.kms.send(new ScheduleKeyDeletionCommand({ KeyId: second.KeyMetadata?.KeyId, PendingWindowInDays: 7 }))
+    expect(
+      (await aws.kms.send(new DescribeKeyCommand({ KeyId: second.KeyMetadata?.KeyId }))).KeyMetadata?.KeyState,
+    ).toBe('PendingDeletion')
+    expect(await nameOf(aws.kms.send(new DescribeKeyCommand({ KeyId: 'alias/nowhere' })))).toBe('NotFoundException')
+  })
+})
+
+describe('what we rely on S3 for', () => {
+  it('writes an object once under If-None-Match and gives it back', async () => {
+    const Bucket = `conformance-${aws.unique}`
+    await aws.s3.send(new CreateBucketCommand({ Bucket }))
+    const put = (Body: string) => aws.s3.send(new PutObjectCommand({ Bucket, Key: 'a/b.json', Body, IfNoneMatch: '*' }))
+    await put('one')
+
+    expect(await nameOf(put('two'))).toBe('PreconditionFailed')
+    const got = await aws.s3.send(new GetObjectCommand({ Bucket, Key: 'a/b.json' }))
+    expect(await got.Body?.transformToString()).toBe('one')
+    expect(await nameOf(aws.s3.send(new GetObjectCommand({ Bucket, Key: 'nothing' })))).toBe('NoSuchKey')
+  })
+})
+
+describe('what we rely on SQS for', () => {
+  it('hides a message that was received until it is deleted', async () => {
+    const { QueueUrl } = await aws.sqs.send(
+      new CreateQueueCommand({ QueueName: `conformance-${aws.unique}`, Attributes: { VisibilityTimeout: '30' } }),
+    )
+    await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'hello' }))
+    const first = await aws.sqs.send(new ReceiveMessageCommand({ QueueUrl }))
+    const hidden = await aws.sqs.send(new ReceiveMessageCommand({ QueueUrl }))
+    await aws.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: first.Messages?.[0]?.ReceiptHandle }))
+
+    expect(first.Messages?.[0]?.Body).toBe('hello')
+    expect(hidden.Messages ?? []).toEqual([])
+  })
+})
+
+describe('what we rely on EC2 for', () => {
+  it('launches once per client token and zone, and refuses the token for other parameters or after termination', async ({
+    skip,
+  }) => {
+    if (!aws.embedded) skip('moto ignores client tokens; real EC2 is not launched from a test')
+    const run = (SubnetId: string, ImageId = 'ami-1') =>
+      aws.ec2.send(
+        new RunInstancesCommand({
+          ClientToken: 'conformance',
+          LaunchTemplate: { LaunchTemplateId: 'lt', Version: '1' },
+          ImageId,
+          MinCount: 1,
+          MaxCount: 1,
+          SubnetId,
+          SecurityGroupIds: ['sg'],
+          UserData: Buffer.from('x').toString('base64'),
+          MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1, HttpEndpoint: 'enabled' },
+          TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'k', Value: 'v' }] }],
+        }),
+      )
+    const first = (await run('subnet-a')).Instances?.[0]?.InstanceId
+    const again = (await run('subnet-a')).Instances?.[0]?.InstanceId
+    const elsewhere = (await run('subnet-b')).Instances?.[0]?.InstanceId
+
+    expect(again).toBe(first)
+    expect(elsewhere).not.toBe(first)
+    expect(await nameOf(run('subnet-a', 'ami-2'))).toBe('IdempotentParameterMismatch')
+    const found = await aws.ec2.send(
+      new DescribeInstancesCommand({ Filters: [{ Name: 'client-token', Values: ['conformance'] }] }),
+    )
+    expect(found.Reservations).toHaveLength(2)
+    await aws.ec2.send(new TerminateInstancesCommand({ InstanceIds: [first ?? ''] }))
+    expect(await nameOf(aws.ec2.send(new TerminateInstancesCommand({ InstanceIds: ['i-0'] })))).toBe(
+      'InvalidInstanceID.NotFound',
+    )
+  })
+})
