@@ -41,7 +41,7 @@ const filesBelow = (directory: string): string[] =>
     entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
   )
 
-const online = (product: RunningProduct) => ({ fetch: (sent: Request) => fetch(sent) })
+const online = () => ({ fetch: (sent: Request) => fetch(sent) })
 
 describe('npm start', () => {
   let product: RunningProduct
@@ -144,12 +144,12 @@ describe('npm start', () => {
 
   it('LOC-05 LOC-09 keeps files to their owner and credentials out of all of them', async () => {
     const code = product.adminInviteLink.split('#')[1]
-    const admin = createBrowser(online(product), { origin: product.url })
+    const admin = createBrowser(online(), { origin: product.url })
     expect(
       (await admin.post('/api/signup', { invite: code, email: 'admin@example.com', password: PASSWORD })).status,
     ).toBe(201)
     const issued = await admin.post('/api/admin/invites', { email: 'ana@example.com' })
-    const ana = createBrowser(online(product), { origin: product.url })
+    const ana = createBrowser(online(), { origin: product.url })
     await ana.post('/api/signup', {
       invite: issued.body.link.split('#')[1],
       email: 'ana@example.com',
@@ -180,7 +180,7 @@ describe('kill -9', () => {
     let product = await startProduct()
     const { directory, port } = product
     const code = product.adminInviteLink.split('#')[1]
-    const admin = createBrowser(online(product), { origin: product.url })
+    const admin = createBrowser(online(), { origin: product.url })
     await admin.post('/api/signup', { invite: code, email: 'admin@example.com', password: PASSWORD })
     const answered: string[] = []
     try {
@@ -188,7 +188,7 @@ describe('kill -9', () => {
         const email = `ana${round}@example.com`
         const issued = await admin.post('/api/admin/invites', { email })
         expect(issued.status).toBe(201)
-        const ana = createBrowser(online(product), { origin: product.url })
+        const ana = createBrowser(online(), { origin: product.url })
         const joined = await ana.post('/api/signup', {
           invite: issued.body.link.split('#')[1],
           email,

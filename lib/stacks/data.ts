@@ -1,0 +1,61 @@
+import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import * as kms from 'aws-cdk-lib/aws-kms'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager'
+import type { Construct } from 'constructs'
+import { TABLES } from '../../lambdas/contract/tables.ts'
+import { createTable } from '../constructs/product-table.ts'
+
+/** What must survive everything else: tables, the bucket of provision requests, the secrets of the installation, their key. */
+export class DataStack extends Stack {
+  readonly key: kms.Key
+  readonly directoryTable: dynamodb.Table
+  readonly agentsTable: dynamodb.Table
+  readonly limitsTable: dynamodb.Table
+  readonly auditTable: dynamodb.Table
+  readonly requestsBucket: s3.Bucket
+  readonly sessionKeysSecret: secretsmanager.Secret
+  readonly originProofSecret: secretsmanager.Secret
+
+  constructor(scope: Construct, id: string, props: StackProps) {
+    super(scope, id, { ...props, terminationProtection: true })
+    this.key = new kms.Key(this, 'Key', {
+      description: 'Vestibule: tables, requests, logs and installation secrets',
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    this.key.grantEncryptDecrypt(new iam.ServicePrincipal(`logs.${this.region}.amazonaws.com`))
+    this.directoryTable = createTable(this, 'Directory', TABLES.directory, this.key)
+    this.agentsTable = createTable(this, 'Agents', TABLES.agents, this.key)
+    this.limitsTable = createTable(this, 'Limits', TABLES.limits, this.key)
+    this.auditTable = createTable(this, 'Audit', TABLES.audit, this.key)
+    this.requestsBucket = this.createRequestsBucket()
+    this.sessionKeysSecret = this.createSecret('SessionKeys', 'Keys that sign sessions; filled by the operator’s set-up command')
+    this.originProofSecret = this.createSecret('OriginProof', 'What the edge proves itself with; filled by the operator’s set-up command')
+  }
+
+  private createRequestsBucket(): s3.Bucket {
+    const bucket = new s3.Bucket(this, 'Requests', {
+      encryption: s3.BucketEncryption.KMS,
+      encryptionKey: this.key,
+      bucketKeyEnabled: true,
+      versioned: true,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    const resource = bucket.node.defaultChild
+    if (!(resource instanceof s3.CfnBucket)) throw new Error('the bucket has no CloudFormation resource; check the CDK version')
+    // The L2 switch would add a custom resource with a Lambda of its own.
+    resource.addPropertyOverride('NotificationConfiguration.EventBridgeConfiguration', { EventBridgeEnabled: true })
+    return bucket
+  }
+
+  private createSecret(id: string, description: string): secretsmanager.Secret {
+    return new secretsmanager.Secret(this, id, { description, encryptionKey: this.key, removalPolicy: RemovalPolicy.RETAIN })
+  }
+}
