@@ -7,7 +7,9 @@ const DeployConfig = z.strictObject({
     .string()
     .regex(/^[a-z][a-z0-9-]{1,15}$/, { message: 'a lower-case word of 2 to 16 letters, digits and dashes' })
     .default('prod'),
-  siteOrigin: z.url({ protocol: /^https$/, message: 'an https origin, like https://vestibule.example.com' }).default('https://vestibule.example.com'),
+  siteOrigin: z
+    .url({ protocol: /^https$/, message: 'an https origin, like https://vestibule.example.com' })
+    .default('https://vestibule.example.com'),
   logRetentionDays: z.coerce
     .number()
     .refine((days) => [30, 90, 180, 365].includes(days), { message: '30, 90, 180 or 365' })

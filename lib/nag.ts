@@ -14,17 +14,20 @@ export const attachNag = (app: App, stacks: { data: Stack; controlPlane: Stack }
     {
       stack: stacks.data,
       id: 'AwsSolutions-SMG4',
-      reason: 'Session keys and the origin proof are rotated by the operator’s command with two live values; Secrets Manager cannot do that alone.',
+      reason:
+        'Session keys and the origin proof are rotated by the operator’s command with two live values; Secrets Manager cannot do that alone.',
     },
     {
       stack: stacks.data,
       id: 'AwsSolutions-S1',
-      reason: 'Provision requests hold ids, times and booleans; who wrote them is in CloudTrail and in the audit table.',
+      reason:
+        'Provision requests hold ids, times and booleans; who wrote them is in CloudTrail and in the audit table.',
     },
     {
       stack: stacks.controlPlane,
       id: 'AwsSolutions-IAM5',
-      reason: 'Only the two named indexes of our own tables end in a path; no action and no foreign resource is a wildcard.',
+      reason:
+        'Only the two named indexes of our own tables end in a path; no action and no foreign resource is a wildcard.',
     },
   ]
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app))

@@ -60,7 +60,7 @@ export const createProduct = async (options: ProductOptions) => {
     work: createWorker({ sqs: clients.sqs, queueUrl, deadLetterUrl, deps: provisioning, logger }),
     reconcile: () => reconcile(provisioning),
     createStandIns: (post: (url: string, body: unknown) => Promise<number>) =>
-      createStandIns({ aws, secrets: clients.secrets, secretIdOf, post, clock }),
+      createStandIns({ aws, secrets: clients.secrets, secretIdOf, post, clock, logger }),
   }
 }
 

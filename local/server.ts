@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
+import { systemRandom } from '../lambdas/core/random.ts'
 import { toErrorResponse } from '../lambdas/http/error-response.ts'
 import { type AppContext, type AppEnv, LOCAL_COOKIES, type Platform } from '../lambdas/http/request.ts'
 
@@ -18,6 +19,14 @@ export const localPlatform: Platform = {
     const { incoming } = c.env
     return hasSocket(incoming) ? (incoming.socket.remoteAddress ?? 'unknown') : 'unknown'
   },
+}
+
+const refuseHost = (): Response => {
+  const requestId = systemRandom.bytes(12).toString('hex')
+  const response = toErrorResponse({ code: 'misdirected', reason: 'host' }, requestId)
+  response.headers.set('x-request-id', requestId)
+  response.headers.set('cache-control', 'no-store')
+  return response
 }
 
 /**
@@ -37,7 +46,7 @@ export const startServer = async (input: {
     async (request, env) => {
       const url = new URL(request.url)
       const host = request.headers.get('host') ?? ''
-      if (!hosts.has(host)) return toErrorResponse({ code: 'misdirected', reason: 'host' }, 'none')
+      if (!hosts.has(host)) return refuseHost()
       if (url.pathname === '/api' || url.pathname.startsWith('/api/')) return app.fetch(request, { ...env })
       if (host !== `localhost:${port}`) return Response.redirect(`${ownOrigin}${url.pathname}${url.search}`, 302)
       return site(request)

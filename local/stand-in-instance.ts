@@ -8,6 +8,7 @@ import * as z from 'zod'
 import { BootStep } from '../lambdas/contract/instance.ts'
 import type { Clock } from '../lambdas/core/clock.ts'
 import { sha256Hex } from '../lambdas/core/digest.ts'
+import type { Logger } from '../lambdas/core/logger.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
 import type { EmbeddedInstance } from './aws/ec2.ts'
 
@@ -43,8 +44,9 @@ export const createStandIns = (input: {
   secretIdOf: (instanceId: string) => Promise<string | null>
   post: (url: string, body: unknown) => Promise<number>
   clock: Clock
+  logger: Logger
 }) => {
-  const { aws, secrets, secretIdOf, post, clock } = input
+  const { aws, secrets, secretIdOf, post, clock, logger } = input
 
   const prove = async ({ arn }: EmbeddedInstance, audience: string): Promise<string> => {
     const { WebIdentityToken = '' } = await aws
@@ -75,11 +77,24 @@ export const createStandIns = (input: {
       step === 'enrolled'
         ? await post(`${apiUrl}/api/agent/enroll`, { proof })
         : await post(`${apiUrl}/api/agent/heartbeat`, { proof, bootStep: step, runtimeHash: RUNTIME_HASH })
-    if (status === 200) aws.machines.rememberGuest(machine.id, JSON.stringify({ step, beatAt: now }))
+    const remember = (next: BootStep): void => {
+      aws.machines.rememberGuest(machine.id, JSON.stringify({ step: next, beatAt: now }))
+    }
+    if (status === 200) remember(step)
+    // Refused: enrolled before and the answer was lost, or asked before the launch was written down. The next call tells.
+    else if (status === 403 && step === 'enrolled') remember('enrolled')
+    else if (status === 403 && step === 'credentials_read') remember('started')
   }
 
   /** Lets every running machine do the next thing it has to do. */
   return async (): Promise<void> => {
-    for (const machine of aws.machines.listRunning()) await act(machine)
+    for (const machine of aws.machines.listRunning()) {
+      try {
+        await act(machine)
+      } catch (error) {
+        const errorName = error instanceof Error ? error.name : 'unknown'
+        logger.warn('a machine could not take its next step', { instanceId: machine.id, errorName })
+      }
+    }
   }
 }

@@ -181,6 +181,7 @@ describe('the house', () => {
       'lambdas/http/routes/sessions.ts',
       'lambdas/invites/invite.ts',
       'lambdas/provisioning/instance-proof.ts',
+      'lambdas/sessions/session-keys.aws.ts',
       'lambdas/sessions/session-token.ts',
       'lambdas/tokens/api-token.ts',
     ])

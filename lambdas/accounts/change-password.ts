@@ -27,7 +27,7 @@ export const changePassword = async (
   const weak = judgePassword(input.newPassword, account.email, tenant === null ? [] : [tenant.name])
   if (weak !== null) return fail({ reason: 'weak_password', rule: weak })
 
-  const subject = { email: account.email, knownBrowser: 'password-change' }
+  const subject = { email: account.email, isKnownBrowser: true }
   const taken = await deps.limiter.takePasswordCheck(subject)
   if (!taken.ok) return taken
   const keys = await deps.sessionKeys()

@@ -105,7 +105,7 @@ export const signIn = async (
   const keys = await deps.sessionKeys()
   const now = deps.clock.now()
   const knownBrowser = openKnownBrowser(keys, deps.stage, input.knownBrowser, input.email, now, KNOWN_BROWSER_SECONDS)
-  const subject = { email: input.email, knownBrowser }
+  const subject = { email: input.email, isKnownBrowser: knownBrowser !== null }
   const [taken, found] = await Promise.all([
     deps.limiter.takeSignIn(input.clientBucket, subject),
     deps.accounts.readSignIn(input.email),
@@ -117,7 +117,7 @@ export const signIn = async (
   }
   const verdict = await deps.passwords.verify(input.password, found.passwordHash)
   if (verdict === 'wrong') return refuse(deps, input, 'wrong_password', found.accountId)
-  const newHash = verdict === 'outdated' ? await deps.passwords.hash(input.password) : undefined
+  let newHash = verdict === 'outdated' ? await deps.passwords.hash(input.password) : undefined
 
   let current = found
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -131,9 +131,13 @@ export const signIn = async (
     if (committed.ok) return ok({ ...opened, signIn: current })
     if (committed.failure.reason === 'not_active') return refuse(deps, input, 'not_active', current.accountId)
     const again = await deps.accounts.readSignIn(input.email)
-    // The password was changed while this one was being checked: what was verified is no longer the password.
-    if (again === null || again.passwordHash !== found.passwordHash) {
-      return refuse(deps, input, 'wrong_password', current.accountId)
+    // Changed while this one was being checked: renewed by another sign-in, or no longer the password.
+    if (again === null) return refuse(deps, input, 'no_account', 'unknown')
+    if (again.passwordHash !== current.passwordHash) {
+      if ((await deps.passwords.verify(input.password, again.passwordHash)) === 'wrong') {
+        return refuse(deps, input, 'wrong_password', current.accountId)
+      }
+      newHash = undefined
     }
     current = again
   }

@@ -51,7 +51,8 @@ const StoredAgent: z.ZodType<Agent> = z.object({
   timeline: z.array(z.object({ status: AgentStatus, at: z.string() })),
   createdAt: z.string(),
   updatedAt: z.string(),
-  deadlineAt: z.string().optional(),
+  cleared: z.boolean().optional(),
+  lookAt: z.string().optional(),
   version: z.number(),
 })
 
@@ -63,7 +64,7 @@ const PASSING = 'PASSING'
 const toItem = (agent: Agent) => ({
   ...agentKey(agent.tenantId, agent.agentId),
   ...agent,
-  ...(agent.deadlineAt === undefined ? {} : { passing: PASSING }),
+  ...(agent.lookAt === undefined ? {} : { passing: PASSING }),
 })
 
 export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsTable: string; random: Random }) => {
@@ -111,15 +112,15 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
       )
     },
 
-    /** Agents with something due, the longest due first; never more than `limit`. */
-    listPassing: async (limit: number): Promise<Agent[]> => {
+    /** Agents that are to be looked at by now, the longest due first; never more than `limit`. */
+    listDue: async (now: Date, limit: number): Promise<Agent[]> => {
       const { Items } = await callAws('dynamodb', () =>
         dynamo.send(
           new QueryCommand({
             TableName: agentsTable,
             IndexName: PASSING_INDEX,
-            KeyConditionExpression: 'passing = :passing',
-            ExpressionAttributeValues: { ':passing': PASSING },
+            KeyConditionExpression: 'passing = :passing AND lookAt <= :now',
+            ExpressionAttributeValues: { ':passing': PASSING, ':now': now.toISOString() },
             Limit: limit,
           }),
         ),
@@ -178,7 +179,7 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
             TableName: agentsTable,
             Key: agentKey(tenantId, agentId),
             UpdateExpression:
-              'SET pendingMerges.#merge = :merge, version = version + :one, passing = :passing, deadlineAt = if_not_exists(deadlineAt, :at)',
+              'SET pendingMerges.#merge = :merge, version = version + :one, passing = :passing, lookAt = :at',
             ConditionExpression: 'attribute_exists(pk) AND NOT #status IN (:deleting, :deleted)',
             ExpressionAttributeNames: { '#merge': mergeId, '#status': 'status' },
             ExpressionAttributeValues: {

@@ -1,6 +1,6 @@
 import type { AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-kinds.ts'
-import { PASSING_STATE_SECONDS } from '../contract/facts.ts'
+import { PASSING_STATE_SECONDS, SILENCE_SECONDS } from '../contract/facts.ts'
 import type { AgentId, TenantId } from '../contract/ids.ts'
 import { addSeconds } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
@@ -56,8 +56,10 @@ export interface Agent {
   timeline: { status: AgentStatus; at: string }[]
   createdAt: string
   updatedAt: string
-  /** When the state it is in, or work left over, is due. Only rows that have one are looked at by the reconciler. */
-  deadlineAt?: string
+  /** True when nothing of a failed agent's machine is left. */
+  cleared?: boolean
+  /** From when on the reconciler looks at this agent: at once while it passes or owes work, later while it runs. */
+  lookAt?: string
   version: number
 }
 
@@ -70,7 +72,7 @@ const NEXT: Record<AgentStatus, readonly AgentStatus[]> = {
   ready: ['stopping', 'stopped', 'failed', 'deleting'],
   stopping: ['stopped', 'failed', 'deleting'],
   stopped: ['starting', 'failed', 'deleting'],
-  starting: ['booting', 'stopped', 'failed', 'deleting'],
+  starting: ['booting', 'stopping', 'stopped', 'failed', 'deleting'],
   deleting: ['deleted'],
   deleted: [],
   failed: ['requested', 'deleting'],
@@ -80,16 +82,27 @@ export type WrongState = { reason: 'wrong_state'; status: AgentStatus }
 
 const isPassing = (status: AgentStatus): status is keyof typeof PASSING_STATE_SECONDS => status in PASSING_STATE_SECONDS
 
-/** The deadline a row must carry: that of its passing state, or of work that is left over; none when it is at rest. */
-export const withDeadline = (agent: Agent, now: Date): Agent => {
-  const { deadlineAt: _, ...rest } = agent
-  if (isPassing(agent.status)) {
-    const enteredAt = agent.timeline.findLast((entry) => entry.status === agent.status)?.at ?? agent.updatedAt
-    return { ...rest, deadlineAt: addSeconds(new Date(enteredAt), PASSING_STATE_SECONDS[agent.status]).toISOString() }
-  }
-  const supportPathWrong = agent.instance !== undefined && agent.supportPathOpen !== agent.supportAccess
-  const leftOver = supportPathWrong || Object.keys(agent.pendingMerges).length > 0
-  return leftOver && agent.status !== 'deleted' ? { ...rest, deadlineAt: now.toISOString() } : rest
+/** When the passing state that an agent is in must have ended, or null when it is at rest. */
+export const deadlineOf = (agent: Agent): Date | null => {
+  if (!isPassing(agent.status)) return null
+  const enteredAt = agent.timeline.findLast((entry) => entry.status === agent.status)?.at ?? agent.updatedAt
+  return addSeconds(new Date(enteredAt), PASSING_STATE_SECONDS[agent.status])
+}
+
+const owesWork = (agent: Agent): boolean => {
+  if (Object.keys(agent.pendingMerges).length > 0) return true
+  if (agent.status === 'failed') return agent.attempt > 0 && agent.cleared !== true
+  return agent.instance !== undefined && agent.supportPathOpen !== agent.supportAccess
+}
+
+/** Says when to look at an agent next: now while something is due, after a silence while it runs, never at rest. */
+export const withLookAt = (agent: Agent, now: Date): Agent => {
+  const { lookAt: _, ...rest } = agent
+  if (agent.status === 'deleted') return rest
+  if (isPassing(agent.status) || owesWork(agent)) return { ...rest, lookAt: now.toISOString() }
+  if (agent.status !== 'ready') return rest
+  const silentFrom = new Date(Math.max(now.getTime(), new Date(agent.lastSeenAt ?? 0).getTime()))
+  return { ...rest, lookAt: addSeconds(silentFrom, SILENCE_SECONDS).toISOString() }
 }
 
 /** Moves an agent to another state along an edge that exists; every other edge is refused. */
@@ -101,7 +114,7 @@ export const transition = (
 ): Result<Agent, WrongState> => {
   if (!NEXT[agent.status].includes(to)) return fail({ reason: 'wrong_state', status: agent.status })
   const at = now.toISOString()
-  const { reason: _, ...rest } = agent
+  const { reason: _, cleared: __, ...rest } = agent
   const moved: Agent = {
     ...rest,
     ...(reason === undefined ? {} : { reason }),
@@ -109,7 +122,7 @@ export const transition = (
     updatedAt: at,
     timeline: [...agent.timeline, { status: to, at }].slice(-TIMELINE_LENGTH),
   }
-  return ok(withDeadline(moved, now))
+  return ok(withLookAt(moved, now))
 }
 
 export const credentialStates = (

@@ -13,7 +13,7 @@ import type { CredentialVault, MergeGuards, VaultFailure, VaultState } from '../
 import type { TenantKeys } from '../credentials/tenant-keys.aws.ts'
 import type { RateLimited } from '../limits/limiter.aws.ts'
 import { actorOf, type Principal, type Tenant } from '../sessions/principal.ts'
-import { type Agent, credentialStates, type PendingMerge, withDeadline } from './agent.ts'
+import { type Agent, credentialStates, providedKinds, type PendingMerge, withLookAt } from './agent.ts'
 import { type AgentUnknown, changeAgent, type ChangeAgentDeps } from './change-agent.ts'
 
 export interface ChangeCredentialsDeps extends ChangeAgentDeps {
@@ -51,13 +51,17 @@ const judgeNames: MergeGuards['judgeNames'] = (names) =>
 
 const withoutMerge = (agent: Agent, mergeId: string, now: Date): Agent => {
   const { [mergeId]: _, ...pendingMerges } = agent.pendingMerges
-  return withDeadline({ ...agent, pendingMerges }, now)
+  return withLookAt({ ...agent, pendingMerges }, now)
 }
 
 /** The row after a merge: what the newest version known holds; a merge that lands late never overwrites a newer one. */
 const recordMerge = (agent: Agent, mergeId: string, merge: PendingMerge, state: VaultState, now: Date): Agent => {
-  const done = withoutMerge({ ...agent, updatedAt: now.toISOString() }, mergeId, now)
-  if (state.revision < agent.secretRevision) return done
+  const at = now.toISOString()
+  const done = withoutMerge({ ...agent, updatedAt: at }, mergeId, now)
+  if (state.revision < agent.secretRevision) {
+    const provided = new Set<string>(providedKinds(agent))
+    return { ...done, credentials: credentialStates(provided, agent.credentials, merge.kinds, merge.by, at) }
+  }
   const windowOver = now.getTime() - new Date(agent.writeWindow.startedAt).getTime() >= DAY_MILLISECONDS
   return {
     ...done,
@@ -111,6 +115,7 @@ const storeFirst = async (
   agent: Agent,
   tenant: Tenant,
   changes: ReadonlyMap<CredentialKind, Secret | null>,
+  mergeId: string,
 ): Promise<Result<VaultState, VaultFailure>> => {
   const credentials = new Map<string, Secret>()
   for (const [kind, value] of changes) if (value !== null) credentials.set(kind, value)
@@ -118,7 +123,9 @@ const storeFirst = async (
   if (refused !== null) return fail(refused)
   const keyArn = tenant.keyArn ?? (await deps.tenantKeys.ensure(tenant.tenantId))
   const tags = { 'vestibule-stage': deps.stage, 'vestibule-tenant': tenant.tenantId, 'vestibule-agent': agent.agentId }
-  return deps.vault.create({ secretId, keyArn, tags, credentials })
+  const created = await deps.vault.create({ secretId, keyArn, tags, credentials, mergeIds: [mergeId] })
+  if (!created.ok || !created.value.existed) return created
+  return deps.vault.merge(secretId, changes, { mergeId, judgeNames, mayWrite: Promise.resolve(true) })
 }
 
 /**
@@ -148,18 +155,29 @@ export const changeCredentials = async (
   }
   const secretId = agentSecretName(deps.stage, tenantId, agentId)
   const beginning = deps.agents.beginMerge(tenantId, agentId, mergeId, merge)
-  const mayWrite = beginning.then((begun) => begun !== null && writeBudgetWait(begun, now) === null)
-  const [begun, merged] = await Promise.all([beginning, deps.vault.merge(secretId, changes, { judgeNames, mayWrite })])
+  // A failed beginning is reported by `beginning` itself; here it only means that nothing may be written.
+  const mayWrite = beginning.then(
+    (begun) => begun !== null && writeBudgetWait(begun, now) === null,
+    () => false,
+  )
+  const [begun, merged] = await Promise.all([
+    beginning,
+    deps.vault.merge(secretId, changes, { mergeId, judgeNames, mayWrite }),
+  ])
   if (begun === null) {
     const exists = await deps.agents.read(tenantId, agentId)
     return fail({ reason: exists === null ? 'agent_unknown' : 'agent_deleted' })
   }
   const stored =
     !merged.ok && merged.failure.reason === 'secret_missing'
-      ? await storeFirst(deps, secretId, begun, input.tenant, changes)
+      ? await storeFirst(deps, secretId, begun, input.tenant, changes, mergeId)
       : merged
   if (stored.ok) {
-    return finishMerge(deps, begun, mergeId, merge, stored.value, actorOf(principal))
+    const finished = await finishMerge(deps, begun, mergeId, merge, stored.value, actorOf(principal))
+    if (!finished.ok || finished.value.status !== 'deleted') return finished
+    // Deleted while it was written: the secret must not outlive its agent.
+    await deps.vault.remove(secretId)
+    return fail({ reason: 'agent_deleted' })
   }
   await dropMerge(deps, begun, mergeId)
   const waitSeconds = writeBudgetWait(begun, now)

@@ -14,7 +14,7 @@ import type { TenantKeys } from '../credentials/tenant-keys.aws.ts'
 import { actorOf, type Principal, type Tenant } from '../sessions/principal.ts'
 import type { SessionKeySource } from '../sessions/session-keys.aws.ts'
 import { openValue, signValue } from '../sessions/signed-value.ts'
-import { type Agent, credentialStates, transition, withDeadline } from './agent.ts'
+import { type Agent, credentialStates, transition, withLookAt } from './agent.ts'
 import { toAgentBody } from './agent-body.ts'
 import type { AgentStore } from './agent-store.aws.ts'
 import type { ChangeAgentDeps } from './change-agent.ts'
@@ -37,6 +37,7 @@ export type OnboardFailure =
   | { reason: 'name_taken' }
   | { reason: 'agent_limit_reached' }
   | { reason: 'idempotency_mismatch' }
+  | { reason: 'agent_deleted' }
   | VaultFailure
 
 type Refusal = 'key_used' | 'name_taken' | 'agent_limit_reached'
@@ -77,7 +78,7 @@ const newAgent = (deps: OnboardDeps, input: OnboardAgentInput, tenantId: TenantI
     updatedAt: at,
     version: 1,
   }
-  return withDeadline(agent, now)
+  return withLookAt(agent, now)
 }
 
 const reserve = async (
@@ -119,17 +120,29 @@ const ensureTenantKey = async (deps: OnboardDeps, tenant: Tenant): Promise<strin
   return keyArn
 }
 
+const isGoing = ({ status }: Agent): boolean => status === 'deleting' || status === 'deleted'
+
 /** Writes the finished row and the answer to repeat, together. Whoever comes second gives the first one's answer. */
-const settle = async (deps: OnboardDeps, key: string, next: Agent, previous: Agent): Promise<AgentBody> => {
+const settle = async (
+  deps: OnboardDeps,
+  key: string,
+  next: Agent,
+  previous: Agent,
+): Promise<Result<AgentBody, { reason: 'agent_deleted' }>> => {
   const answer = toAgentBody(next)
-  if (await deps.agents.settleOnboarding(key, next, previous, answer)) return answer
+  if (await deps.agents.settleOnboarding(key, next, previous, answer)) return ok(answer)
   const [first, current] = await Promise.all([
     deps.agents.readIdempotency(next.tenantId, key),
     deps.agents.read(next.tenantId, next.agentId),
   ])
-  if (first?.answer !== undefined) return first.answer
   if (current === null)
     throw new DependencyError('dynamodb', 'unavailable', new Error('onboarded agent is not readable'))
+  if (isGoing(current)) {
+    // Deleted while it was set up: the secret must not outlive its agent.
+    await deps.vault.remove(agentSecretName(deps.stage, next.tenantId, next.agentId))
+    return fail({ reason: 'agent_deleted' })
+  }
+  if (first?.answer !== undefined) return ok(first.answer)
   const row = current.secretVersionId === undefined ? { ...next, ...current, ...secretOf(next) } : current
   return settle(deps, key, row, current)
 }
@@ -145,7 +158,8 @@ const finish = async (
   deps: OnboardDeps,
   agent: Agent,
   input: OnboardAgentInput & { principal: Principal; tenant: Tenant; idempotencyKey: string },
-): Promise<Result<AgentBody, VaultFailure>> => {
+): Promise<Result<AgentBody, VaultFailure | { reason: 'agent_deleted' }>> => {
+  if (isGoing(agent)) return fail({ reason: 'agent_deleted' })
   const keyArn = await ensureTenantKey(deps, input.tenant)
   const stored = await deps.vault.create({
     secretId: agentSecretName(deps.stage, agent.tenantId, agent.agentId),
@@ -170,9 +184,9 @@ const finish = async (
   }
   const revived = filled.status === 'failed' ? transition(filled, 'requested', now) : ok(filled)
   const next = revived.ok ? revived.value : filled
-  const answer = await settle(deps, input.idempotencyKey, next, agent)
-  await deps.requests.put(next, 'launch')
-  return ok(answer)
+  const settled = await settle(deps, input.idempotencyKey, next, agent)
+  if (settled.ok) await deps.requests.put(next, 'launch')
+  return settled
 }
 
 /**

@@ -3,7 +3,7 @@ import { DependencyError } from '../aws/errors.aws.ts'
 import { SUPPORT_SWITCH_WAIT_SECONDS } from '../contract/facts.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import { actorOf } from '../sessions/principal.ts'
-import { type Agent, withDeadline, type WrongState } from './agent.ts'
+import { type Agent, withLookAt, type WrongState } from './agent.ts'
 import { type AgentUnknown, changeAgent } from './change-agent.ts'
 import type { LifecycleDeps, LifecycleInput } from './lifecycle.ts'
 
@@ -25,7 +25,7 @@ export const setSupportAccess = async (
     if (agent.supportAccess === input.enabled) return ok(null)
     const now = deps.clock.now()
     return ok({
-      agent: withDeadline({ ...agent, supportAccess: input.enabled, updatedAt: now.toISOString() }, now),
+      agent: withLookAt({ ...agent, supportAccess: input.enabled, updatedAt: now.toISOString() }, now),
       event: {
         actor: actorOf(input.principal),
         action: input.enabled ? 'agent.support_access_on' : 'agent.support_access_off',

@@ -1,5 +1,6 @@
 import type { TenantStore } from '../accounts/tenant-store.aws.ts'
 import type { TenantId } from '../contract/ids.ts'
+import { readCursor } from '../contract/paging.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import { actorOf, type Principal, type Tenant } from '../sessions/principal.ts'
 import { type LifecycleDeps, stopAgent } from './lifecycle.ts'
@@ -16,12 +17,16 @@ interface Input {
   requestId: string
 }
 
-/** Stops what runs. An agent that changes meanwhile is stopped by its own next heartbeat. */
+/** Stops what runs. An agent that was on its way meanwhile is stopped by the provisioner when it gets there. */
 const stopAgents = async (deps: Deps, input: Input): Promise<void> => {
-  const { items } = await deps.agents.list(input.tenantId, { limit: PAGE }, false)
-  for (const { agentId, status } of items) {
-    if (status === 'ready' || status === 'booting') await stopAgent(deps, { ...input, agentId })
-  }
+  let cursor: string[] | undefined
+  do {
+    const { items, nextCursor } = await deps.agents.list(input.tenantId, { limit: PAGE, cursor }, false)
+    for (const { agentId, status } of items) {
+      if (status === 'ready' || status === 'booting') await stopAgent(deps, { ...input, agentId })
+    }
+    cursor = nextCursor === undefined ? undefined : readCursor(nextCursor)
+  } while (cursor !== undefined)
 }
 
 /**

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { AccountId, ApiTokenId, SessionId, TenantId } from './ids.ts'
 import { API_TOKEN_MAX_DAYS } from './facts.ts'
-import { Email, Instant, PasswordText, SecretText, TenantName, TokenName } from './text.ts'
+import { Email, Instant, PasswordText, SecretText, TokenName } from './text.ts'
 
 export const Role = z.enum(['tenant', 'support', 'admin'])
 export type Role = z.infer<typeof Role>
@@ -60,7 +60,7 @@ export const ChangeStaffInput = z
 
 export const TenantSummary = z.strictObject({
   id: TenantId,
-  name: TenantName,
+  name: z.string(),
   status: z.enum(['active', 'suspended']),
   createdAt: Instant,
   accounts: z.int(),

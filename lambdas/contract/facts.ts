@@ -33,7 +33,6 @@ export const LIMITS_PER_MINUTE = { signup: 30, inspect: 60, login: 20, issue: 30
 
 export const SIGN_IN_FAILURES_BEFORE_BACKOFF = 5
 export const SIGN_IN_BACKOFF_SECONDS = 15 * MINUTE
-export const KNOWN_BROWSERS_PER_ACCOUNT = 10
 export const KNOWN_BROWSER_SECONDS = 180 * DAY
 
 /** A secret keeps about 100 versions and prunes none that is younger than a day (AWS, PutSecretValue). */
@@ -54,6 +53,9 @@ export const PASSING_STATE_SECONDS = {
   starting: 10 * MINUTE,
   deleting: 15 * MINUTE,
 } as const
+
+/** A running agent that was silent for so long is looked at. */
+export const SILENCE_SECONDS = 3 * MINUTE
 
 /** An instance proves itself with a token this old at most (STS GetWebIdentityToken allows 60 to 3600 seconds). */
 export const INSTANCE_PROOF_SECONDS = 300

@@ -60,7 +60,7 @@ export const PLATFORM_CHAIN = 'platform'
 
 /** Index of the directory table: lists of invites, tenants and staff, newest first. */
 export const LISTED_INDEX = 'listed'
-/** Index of the agents table: agents in a passing state or with unfinished work, by deadline. */
+/** Index of the agents table: agents that the reconciler is to look at, by when. */
 export const PASSING_INDEX = 'passing'
 /** Index of the audit table: all chains by time. */
 export const AUDIT_TIME_INDEX = 'by-time'

@@ -21,10 +21,19 @@ const parametersOf = (operation: Operation) =>
     }))
   })
 
-const errorAnswers = (operation: Operation) => {
-  const access: ErrorCode[] =
-    operation.access === 'public' || operation.access === 'instance' ? [] : ['unauthenticated']
-  const codes = [...new Set([...COMMON_ERRORS, ...access, ...operation.errors])]
+const ACCESS_ERRORS: Record<Operation['access'], readonly ErrorCode[]> = {
+  public: [],
+  instance: ['unauthenticated', 'forbidden'],
+  account: ['unauthenticated'],
+  tenant: ['unauthenticated', 'forbidden'],
+  admin: ['unauthenticated', 'forbidden'],
+}
+
+const errorAnswers = (operation: Operation, isUnsafe: boolean) => {
+  const access = ACCESS_ERRORS[operation.access]
+  const unsafe: ErrorCode[] = isUnsafe && operation.access !== 'instance' ? ['cross_site'] : []
+  const body: ErrorCode[] = operation.body === null ? [] : ['too_large', 'unsupported_media_type']
+  const codes = [...new Set([...COMMON_ERRORS, ...access, ...unsafe, ...body, ...operation.errors])]
   const byStatus = Map.groupBy(codes, (code) => operation.errorStatus[code] ?? ERROR_STATUS[code])
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
@@ -34,21 +43,33 @@ const errorAnswers = (operation: Operation) => {
   )
 }
 
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
+}
+
 const describeOperation = (name: string, operation: Operation) => ({
   operationId: name,
   summary: operation.summary,
   security:
     operation.access === 'public' || operation.access === 'instance' ? [] : [{ apiToken: [] }, { sessionCookie: [] }],
-  parameters: parametersOf(operation),
+  parameters: [...parametersOf(operation), ...(name === 'POST /api/agents' ? [IDEMPOTENCY_KEY] : [])],
   ...(operation.body === null
     ? {}
-    : { requestBody: { required: true, content: jsonContent(schemaOf(operation.body, 'input')) } }),
+    : {
+        requestBody: {
+          required: !operation.body.isOptional(),
+          content: jsonContent(schemaOf(operation.body, 'input')),
+        },
+      }),
   responses: {
     [String(operation.status)]: {
       description: operation.summary,
       ...(operation.answer === null ? {} : { content: jsonContent(schemaOf(operation.answer, 'output')) }),
     },
-    ...errorAnswers(operation),
+    ...errorAnswers(operation, !name.startsWith('GET ')),
   },
 })
 

@@ -42,6 +42,16 @@ export interface Operation {
   servedBy: 'identity' | 'agents'
 }
 
+const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`
+const AGENTS = [/^AGENT#agt_[0-9a-z]{26}$/]
+const TRAIL = [/^\d{12}$/]
+const LISTED = [
+  new RegExp(`^${TIME}$`),
+  /^(?:INVITE#inv|TENANT#ten|ACCOUNT#acc)_[0-9a-z]{26}$/,
+  /^(?:INVITE|TENANT|ACCOUNT)$/,
+]
+const ALL_TRAILS = [new RegExp(`^${TIME}#evt_[0-9a-z]{26}$`), /^(?:platform|ten_[0-9a-z]{26})$/, /^\d{12}$/]
+
 const nothing = z.strictObject({})
 const agentParams = z.strictObject({ id: AgentId })
 
@@ -172,7 +182,7 @@ export const operations = {
     summary: "List the tenant's agents, newest first",
     access: 'tenant',
     servedBy: 'agents',
-    query: z.strictObject({ ...pageQuery(1), include: z.literal('deleted').optional() }),
+    query: z.strictObject({ ...pageQuery(AGENTS), include: z.literal('deleted').optional() }),
     status: 200,
     answer: AgentList,
   }),
@@ -254,7 +264,7 @@ export const operations = {
     summary: "Read the tenant's audit trail, newest first",
     access: 'tenant',
     servedBy: 'identity',
-    query: z.strictObject({ ...pageQuery(1), agent: AgentId.optional() }),
+    query: z.strictObject({ ...pageQuery(TRAIL), agent: AgentId.optional() }),
     status: 200,
     answer: AuditPage,
   }),
@@ -271,7 +281,7 @@ export const operations = {
     summary: 'List invites by state',
     access: 'admin',
     servedBy: 'identity',
-    query: z.strictObject({ ...pageQuery(3), state: InviteState.optional() }),
+    query: z.strictObject({ ...pageQuery(LISTED), state: InviteState.optional() }),
     status: 200,
     answer: InviteList,
   }),
@@ -296,7 +306,7 @@ export const operations = {
     summary: 'List tenants with their state and counts',
     access: 'admin',
     servedBy: 'identity',
-    query: z.strictObject(pageQuery(3)),
+    query: z.strictObject(pageQuery(LISTED)),
     status: 200,
     answer: TenantList,
   }),
@@ -323,7 +333,7 @@ export const operations = {
     summary: 'List staff accounts',
     access: 'admin',
     servedBy: 'identity',
-    query: z.strictObject(pageQuery(3)),
+    query: z.strictObject(pageQuery(LISTED)),
     status: 200,
     answer: StaffList,
   }),
@@ -341,7 +351,7 @@ export const operations = {
     summary: 'Read the trail of all tenants and staff, newest first',
     access: 'admin',
     servedBy: 'identity',
-    query: z.strictObject(pageQuery(3)),
+    query: z.strictObject(pageQuery(ALL_TRAILS)),
     status: 200,
     answer: AuditPage,
   }),

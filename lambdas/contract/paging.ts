@@ -6,7 +6,9 @@ export interface Page {
   cursor?: string[]
 }
 
-const readParts = (text: string): unknown => {
+const Parts = z.array(z.string())
+
+const parseParts = (text: string): unknown => {
   try {
     return JSON.parse(Buffer.from(text, 'base64url').toString())
   } catch {
@@ -14,9 +16,16 @@ const readParts = (text: string): unknown => {
   }
 }
 
-/** `?limit` and `?cursor` of a list whose place is given by that many sort values. */
-export const pageQuery = (partCount: number) => {
-  const Parts = z.array(z.string().min(1).max(200)).length(partCount)
+/** `?limit` and `?cursor` of a list. `shapes` says what each part of its cursor looks like; anything else is refused. */
+export const pageQuery = (shapes: readonly RegExp[]) => {
+  const fits = (text: string): boolean => {
+    const parts = Parts.safeParse(parseParts(text))
+    return (
+      parts.success &&
+      parts.data.length === shapes.length &&
+      shapes.every((shape, index) => shape.test(parts.data[index] ?? ''))
+    )
+  }
   return {
     limit: z
       .string()
@@ -26,11 +35,14 @@ export const pageQuery = (partCount: number) => {
     cursor: z
       .string()
       .max(1_000)
-      .refine((text) => Parts.safeParse(readParts(text)).success, { message: 'invalid_cursor' })
-      .transform((text) => Parts.parse(readParts(text)))
+      .refine(fits, { message: 'invalid_cursor' })
+      .transform((text) => Parts.parse(parseParts(text)))
       .optional(),
   }
 }
 
 export const encodeCursor = (parts: readonly string[]): string =>
   Buffer.from(JSON.stringify(parts)).toString('base64url')
+
+/** The parts of a cursor that we wrote ourselves. */
+export const readCursor = (text: string): string[] => Parts.parse(parseParts(text))

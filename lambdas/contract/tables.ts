@@ -24,7 +24,7 @@ export const TABLES = {
   /** What runs: agents, their names, launch attempts, instances, idempotency keys. */
   agents: {
     keys: { partition: 'pk', sort: 'sk' },
-    indexes: { [PASSING_INDEX]: { partition: 'passing', sort: 'deadlineAt' } },
+    indexes: { [PASSING_INDEX]: { partition: 'passing', sort: 'lookAt' } },
     timeToLive: 'expiresAt',
   },
   /** How often: counters and spent proofs, nothing that would be missed. */

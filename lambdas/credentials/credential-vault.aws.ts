@@ -24,6 +24,7 @@ import {
 
 const StoredText = z.object({
   revision: z.number(),
+  merges: z.array(z.string()),
   credentials: z.record(
     z.string(),
     z.string().transform((text) => new Secret(text)),
@@ -37,6 +38,7 @@ export interface VaultState {
   versionId: string
   revision: number
   names: readonly string[]
+  mergeIds: readonly string[]
 }
 
 export type VaultFailure =
@@ -46,8 +48,9 @@ export type VaultFailure =
   | { reason: 'version_quota' }
   | { reason: 'not_allowed' }
 
-/** What must hold before a merge is written: a rule on the names it would leave, and the caller's leave to write. */
+/** Who merges, and what must hold before it is written: a rule on the names it would leave, the caller's leave to write. */
 export interface MergeGuards {
+  mergeId: string
   judgeNames: (names: readonly string[]) => MergeFailure | null
   mayWrite: Promise<boolean>
 }
@@ -58,15 +61,14 @@ interface Batch {
   result: Promise<Result<VaultState, VaultFailure>>
 }
 
-const NO_GUARDS: MergeGuards = { judgeNames: () => null, mayWrite: Promise.resolve(true) }
-
 const removesSomething = (changes: CredentialChanges): boolean => [...changes.values()].includes(null)
 
 const versionAfter = (versionId: string): string => sha256Hex(`successor:${versionId}`)
 
-const toVaultState = (versionId: string, { revision, values }: StoredCredentials): VaultState => ({
+const toVaultState = (versionId: string, { revision, mergeIds, values }: StoredCredentials): VaultState => ({
   versionId,
   revision,
+  mergeIds,
   names: [...values.keys()],
 })
 
@@ -89,9 +91,15 @@ export const createCredentialVault = (deps: { secrets: SecretsManagerClient; ran
     if (!got.ok) {
       return fail({ reason: got.failure.reason === 'ResourceNotFoundException' ? 'secret_missing' : 'secret_deleted' })
     }
-    const { revision, credentials } = StoredText.parse(JSON.parse(got.value.SecretString ?? 'null'))
-    const stored = { revision, values: new Map(Object.entries(credentials)) }
+    const { revision, merges, credentials } = StoredText.parse(JSON.parse(got.value.SecretString ?? 'null'))
+    const stored = { revision, mergeIds: merges, values: new Map(Object.entries(credentials)) }
     return ok({ versionId: got.value.VersionId ?? '', stored })
+  }
+
+  /** What the current version holds, by name. */
+  const describe = async (secretId: string): Promise<Result<VaultState, VaultFailure>> => {
+    const got = await read(secretId)
+    return got.ok ? ok(toVaultState(got.value.versionId, got.value.stored)) : got
   }
 
   const putSuccessor = async (
@@ -136,7 +144,11 @@ export const createCredentialVault = (deps: { secrets: SecretsManagerClient; ran
       if (attempt > 0) await pauseWithJitter(random, Math.min(attempt, 6), { capMilliseconds: 250 })
       const base = await read(secretId)
       if (!base.ok) return base
-      const merged = mergeCredentials(base.value.stored, changes)
+      const merged = mergeCredentials(
+        base.value.stored,
+        changes,
+        guards.map(({ mergeId }) => mergeId),
+      )
       const refused = await judge(guards, [...(merged ?? base.value.stored).values.keys()])
       if (refused !== null) return fail(refused)
       if (merged === null) return ok(toVaultState(base.value.versionId, base.value.stored))
@@ -194,14 +206,15 @@ export const createCredentialVault = (deps: { secrets: SecretsManagerClient; ran
   }
 
   return {
-    /** Stores the first version; where a secret of that name exists already, merges into it instead. */
+    /** Stores the first version. A secret of that name that exists already is left as it is, and described. */
     create: async (input: {
       secretId: string
       keyArn: string
       tags: Record<string, string>
       credentials: ReadonlyMap<string, Secret>
-    }): Promise<Result<VaultState, VaultFailure>> => {
-      const stored = { revision: 1, values: input.credentials }
+      mergeIds?: readonly string[]
+    }): Promise<Result<VaultState & { existed: boolean }, VaultFailure>> => {
+      const stored = { revision: 1, mergeIds: input.mergeIds ?? [], values: input.credentials }
       const text = serialiseCredentials(stored)
       if (!text.ok) return text
       const created = await tryAws('secretsmanager', ['ResourceExistsException', 'InvalidRequestException'], () =>
@@ -215,19 +228,15 @@ export const createCredentialVault = (deps: { secrets: SecretsManagerClient; ran
           }),
         ),
       )
-      if (created.ok) return ok(toVaultState(created.value.VersionId ?? '', stored))
-      return created.failure.reason === 'InvalidRequestException'
-        ? fail({ reason: 'secret_deleted' })
-        : mergeBatched(input.secretId, input.credentials, NO_GUARDS)
+      if (created.ok) return ok({ ...toVaultState(created.value.VersionId ?? '', stored), existed: false })
+      if (created.failure.reason === 'InvalidRequestException') return fail({ reason: 'secret_deleted' })
+      const existing = await describe(input.secretId)
+      return existing.ok ? ok({ ...existing.value, existed: true }) : existing
     },
 
     merge: mergeBatched,
 
-    /** What the current version holds, by name. */
-    describe: async (secretId: string): Promise<Result<VaultState, VaultFailure>> => {
-      const got = await read(secretId)
-      return got.ok ? ok(toVaultState(got.value.versionId, got.value.stored)) : got
-    },
+    describe,
 
     /** Lets one instance, and no other, read the secret: the instances' role is allowed by this tag. */
     bindToInstance: async (secretId: string, instanceArn: string): Promise<void> => {

@@ -4,12 +4,16 @@ import type { Secret } from '../core/secret.ts'
 
 /** Pure: no I/O, no clock. */
 
+const REMEMBERED_MERGES = 100
+
 /**
  * What an agent's secret holds. Every stored version has the next revision, so two versions can be told apart in time
  * without trusting any clock.
  */
 export interface StoredCredentials {
   revision: number
+  /** Which merges made the latest versions: how a note that a crash left is told from one that came to nothing. */
+  mergeIds: readonly string[]
   values: ReadonlyMap<string, Secret>
 }
 
@@ -22,7 +26,11 @@ const sameValue = (left: Secret | undefined, right: Secret): boolean =>
   left !== undefined && left.reveal() === right.reveal()
 
 /** Null when nothing would change: then there is nothing to write, and a repeat is free. */
-export const mergeCredentials = (current: StoredCredentials, changes: CredentialChanges): StoredCredentials | null => {
+export const mergeCredentials = (
+  current: StoredCredentials,
+  changes: CredentialChanges,
+  mergeIds: readonly string[],
+): StoredCredentials | null => {
   const values = new Map(current.values)
   let changed = false
   for (const [name, value] of changes) {
@@ -32,14 +40,24 @@ export const mergeCredentials = (current: StoredCredentials, changes: Credential
       changed = true
     }
   }
-  return changed ? { revision: current.revision + 1, values } : null
+  if (!changed) return null
+  return {
+    revision: current.revision + 1,
+    mergeIds: [...current.mergeIds, ...mergeIds].slice(-REMEMBERED_MERGES),
+    values,
+  }
 }
 
 /** The text of a version: names in a fixed order, so that equal contents are equal texts. */
-export const serialiseCredentials = ({ revision, values }: StoredCredentials): Result<string, MergeFailure> => {
+export const serialiseCredentials = ({
+  revision,
+  mergeIds,
+  values,
+}: StoredCredentials): Result<string, MergeFailure> => {
   const names = [...values.keys()].toSorted()
   const text = JSON.stringify({
     revision,
+    merges: mergeIds,
     credentials: Object.fromEntries(names.map((name) => [name, values.get(name)?.reveal()])),
   })
   return Buffer.byteLength(text) > SECRET_MAX_BYTES ? fail({ reason: 'secret_too_large' }) : ok(text)

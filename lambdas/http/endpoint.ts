@@ -122,7 +122,10 @@ export const createEndpoints = (app: Hono<AppEnv>, deps: CommonDeps, platform: P
     operation: Operation,
   ): Promise<Result<{ bytes: Uint8Array; principal: Principal | null; credentials: Credentials }, Refusal>> => {
     const body = await readBody(c.req.raw)
-    if (!body.ok) return fail({ code: 'too_large', reason: body.failure.reason })
+    if (!body.ok) {
+      const { reason } = body.failure
+      return fail({ code: reason === 'body_too_large' ? 'too_large' : 'malformed', reason })
+    }
     if (body.value.length > 0 && !isJsonType(c.req.header('content-type'))) {
       return fail({ code: 'unsupported_media_type', reason: 'content_type' })
     }
@@ -144,8 +147,8 @@ export const createEndpoints = (app: Hono<AppEnv>, deps: CommonDeps, platform: P
       return fail({ code: 'cross_site', reason: 'origin' })
     }
     const anonymous = operation.access === 'instance' || (operation.access === 'public' && name !== 'GET /api/session')
-    if (anonymous || READS_OWN_COOKIE.includes(name))
-      return ok({ bytes: body.value, principal: null, credentials: credentials.value })
+    const readsOwnCookie = READS_OWN_COOKIE.includes(name) && bearer === null
+    if (anonymous || readsOwnCookie) return ok({ bytes: body.value, principal: null, credentials: credentials.value })
     const caller = await identifyCaller(deps, credentials.value)
     if (!caller.ok && !(name === 'GET /api/session' && caller.failure.code === 'unauthenticated')) return caller
     const principal = caller.ok ? caller.value : null

@@ -1,8 +1,8 @@
+import type { AuditDraft } from '../audit/chain.ts'
 import { PLATFORM_CHAIN } from '../contract/names.ts'
 import type { InviteId } from '../contract/ids.ts'
 import { addSeconds } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
-import { actorOf, type Principal } from '../sessions/principal.ts'
 import { inviteLink, mintInviteCode } from './invite.ts'
 import type { IssuedInvite, IssueInviteDeps } from './issue-invite.ts'
 
@@ -11,7 +11,7 @@ export type ResendInviteFailure = { reason: 'invite_unknown' | 'invite_final' | 
 /** Gives a pending or expired invite a new link and its full time again; the older link is dead at once. */
 export const resendInvite = async (
   deps: Pick<IssueInviteDeps, 'invites' | 'audit' | 'clock' | 'random' | 'siteOrigin'>,
-  input: { principal: Principal; inviteId: InviteId; requestId: string },
+  input: { actor: AuditDraft['actor']; inviteId: InviteId; requestId: string },
 ): Promise<Result<IssuedInvite, ResendInviteFailure>> => {
   const invite = await deps.invites.read(input.inviteId)
   if (invite === null) return fail({ reason: 'invite_unknown' })
@@ -22,7 +22,7 @@ export const resendInvite = async (
   const committed = await deps.audit.commit<'invite_final' | 'invite_pending'>({
     chain: PLATFORM_CHAIN,
     event: {
-      actor: actorOf(input.principal),
+      actor: input.actor,
       action: 'invite.resent',
       target: invite.inviteId,
       detail: { requestId: input.requestId },

@@ -1,4 +1,5 @@
 import type { AuditTrail } from '../audit/audit-trail.aws.ts'
+import type { TransactStep } from '../aws/transact.aws.ts'
 import { PLATFORM_CHAIN } from '../contract/names.ts'
 import type { InviteId } from '../contract/ids.ts'
 import { fail, ok, type Result } from '../core/result.ts'
@@ -15,19 +16,22 @@ export const revokeInvite = async (
   const invite = await deps.invites.read(input.inviteId)
   if (invite === null) return fail({ reason: 'invite_unknown' })
   if (invite.state === 'revoked') return ok(undefined)
-  const committed = await deps.audit.commit<'invite_final'>({
-    chain: PLATFORM_CHAIN,
-    event: {
-      actor: actorOf(input.principal),
-      action: 'invite.revoked',
-      target: invite.inviteId,
-      detail: { requestId: input.requestId },
-    },
-    steps: () => [
-      { refusal: 'invite_final', action: deps.invites.revokeStep(invite.inviteId) },
-      { refusal: 'invite_final', action: deps.invites.releaseAddressStep(invite) },
-    ],
-  })
+  const revoke = { refusal: 'invite_final', action: deps.invites.revokeStep(invite.inviteId) } as const
+  const release = { refusal: 'address_taken_over', action: deps.invites.releaseAddressStep(invite) } as const
+  const commit = (steps: readonly TransactStep<'invite_final' | 'address_taken_over'>[]) =>
+    deps.audit.commit({
+      chain: PLATFORM_CHAIN,
+      event: {
+        actor: actorOf(input.principal),
+        action: 'invite.revoked',
+        target: invite.inviteId,
+        detail: { requestId: input.requestId },
+      },
+      steps: () => steps,
+    })
+  const first = await commit([revoke, release])
+  // An expired invite whose address a newer one has claimed is revoked without touching that claim.
+  const committed = !first.ok && first.failure.reason === 'address_taken_over' ? await commit([revoke]) : first
   if (committed.ok) return ok(undefined)
   const now = await deps.invites.read(input.inviteId)
   return now?.state === 'revoked' ? ok(undefined) : fail({ reason: 'invite_already_redeemed' })

@@ -14,10 +14,13 @@ export type RateLimited = { reason: 'rate_limited'; retryAfterSeconds: number }
 const WINDOW_SECONDS = 60
 const DAY_SECONDS = 86_400
 
-/** Whose failed sign-ins are counted: an address alone, or an address from one browser that has signed in to it before. */
+/**
+ * Whose failed sign-ins are counted: those for an address by strangers, or by browsers that have signed in to it before. All
+ * of these share one row of five, so that a stock of old marks buys no more guesses than one.
+ */
 export interface SignInSubject {
   email: string
-  knownBrowser: string | null
+  isKnownBrowser: boolean
 }
 
 /**
@@ -59,8 +62,8 @@ export const createLimiter = (deps: {
     retryAfterSeconds: WINDOW_SECONDS - (toEpochSeconds(clock.now()) % WINDOW_SECONDS),
   })
 
-  const signInKey = ({ email, knownBrowser }: SignInSubject) =>
-    limitKey('sign-in', knownBrowser === null ? email : `${email} ${knownBrowser}`, 0)
+  const signInKey = ({ email, isKnownBrowser }: SignInSubject) =>
+    limitKey('sign-in', isKnownBrowser ? `${email} known` : email, 0)
 
   const signInStep = (subject: SignInSubject): WriteAction => {
     const nowSeconds = toEpochSeconds(clock.now())
@@ -122,7 +125,11 @@ export const createLimiter = (deps: {
       if (taken.ok) return taken
       if (taken.failure.reason === 'client') return fail(untilNextWindow())
       const ended = await endBackoff(subject)
-      if (!ended.ok) return ended
+      if (!ended.ok) {
+        // The refused transaction counted nothing; the client's minute must not come out of it untouched.
+        const counted = await take('login', clientBucket)
+        return counted.ok ? ended : counted
+      }
       if (round > 2) return fail({ reason: 'rate_limited', retryAfterSeconds: SIGN_IN_BACKOFF_SECONDS })
     }
   }

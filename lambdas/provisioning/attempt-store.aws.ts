@@ -16,7 +16,6 @@ const StoredAttempt: z.ZodType<LaunchAttempt> = z.object({
   amiId: z.string(),
   instanceType: z.string(),
   securityGroupIds: z.array(z.string()),
-  supportPathOpen: z.boolean(),
   userData: z.string(),
   userDataHash: z.string(),
   createdAt: z.string(),

@@ -1,5 +1,5 @@
 import type { TenantStore } from '../accounts/tenant-store.aws.ts'
-import { type Agent, transition, withDeadline } from '../agents/agent.ts'
+import { type Agent, transition, withLookAt } from '../agents/agent.ts'
 import { changeAgent, type ChangeAgentDeps } from '../agents/change-agent.ts'
 import { failureReason, type FailureCode, STOPPED_OUTSIDE } from '../agents/failure-reasons.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
@@ -29,6 +29,9 @@ export interface ProvisioningDeps extends ChangeAgentDeps {
 /** How long after a launch call EC2 may not show the instance yet; until then an empty answer proves nothing. */
 const LAUNCH_SETTLE_SECONDS = 60
 
+/** A merge answers within seconds; a note of one that is older was left by a crash. */
+export const ABANDONED_MERGE_SECONDS = 60
+
 const PROVISIONER = { kind: 'system', id: 'provisioner' } as const
 
 interface Move {
@@ -40,12 +43,12 @@ interface Move {
   alongside?: readonly WriteAction[]
 }
 
-/** Moves an agent that is still as we saw it. Null when it changed meanwhile: whoever changed it left a new task. */
+/** Moves an agent that is still as we saw it. One that changed meanwhile is returned as seen: the caller looks again. */
 const move = async (
   deps: ProvisioningDeps,
   seen: Agent,
   { to, action, reason, detail = {}, change = {}, alongside }: Move,
-): Promise<Agent | null> => {
+): Promise<Agent> => {
   const changed = await changeAgent<{ reason: 'moved' }>(
     deps,
     { tenantId: seen.tenantId, agentId: seen.agentId, known: seen },
@@ -55,21 +58,16 @@ const move = async (
       const moved = transition({ ...agent, ...change }, to, now, reason)
       if (!moved.ok) return { ok: false, failure: { reason: 'moved' } }
       return ok({
-        agent: withDeadline(moved.value, now),
+        agent: withLookAt(moved.value, now),
         event: { actor: PROVISIONER, action, target: agent.agentId, detail },
         alongside,
       })
     },
   )
-  return changed.ok ? changed.value : null
+  return changed.ok ? changed.value : seen
 }
 
-export const failAgent = (
-  deps: ProvisioningDeps,
-  agent: Agent,
-  code: FailureCode,
-  detail = {},
-): Promise<Agent | null> =>
+export const failAgent = (deps: ProvisioningDeps, agent: Agent, code: FailureCode, detail = {}): Promise<Agent> =>
   move(deps, agent, {
     to: 'failed',
     action: 'agent.failed',
@@ -126,7 +124,7 @@ const nextAttempt = async (
         })
       : { ok: false, failure: { reason: 'moved' } },
   )
-  return changed.ok ? changed.value : null
+  return changed.ok ? changed.value : agent
 }
 
 const launch = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
@@ -138,13 +136,14 @@ const launch = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | nul
     if (reason === 'launch_refused') return failAgent(deps, agent, 'launch_refused', { awsCode })
     return nextAttempt(deps, agent, awsCode, attempt.clientToken)
   }
-  const { state: _, ...instance } = launched.value
+  const { state: _, securityGroupIds: __, ...instance } = launched.value
   await deps.vault.bindToInstance(agentSecretName(deps.stage, agent.tenantId, agent.agentId), instance.arn)
+  // Failed or deleted while the call was on its way: the caller looks again, so that the machine does not stay.
   return move(deps, agent, {
     to: 'booting',
     action: 'agent.booting',
     detail: { attempt: agent.attempt, instanceId: instance.id },
-    change: { instance, supportPathOpen: attempt.supportPathOpen },
+    change: { instance, supportPathOpen: false },
     alongside: [deps.attempts.putOwnerStep(instance.id, agent)],
   })
 }
@@ -184,13 +183,22 @@ const start = async (deps: ProvisioningDeps, agent: Agent, seen: ObservedInstanc
     : null
 }
 
+/** True while a launch call may still bring up a machine that nobody has seen yet. */
+const launchMayBeOpen = async (deps: ProvisioningDeps, agent: Agent): Promise<boolean> => {
+  if (agent.attempt === 0 || agent.instance !== undefined) return false
+  const attempt = await deps.attempts.readAttempt(agent.agentId, agent.attempt)
+  const ageSeconds = (deps.clock.now().getTime() - new Date(attempt?.createdAt ?? 0).getTime()) / 1000
+  return ageSeconds < LAUNCH_SETTLE_SECONDS
+}
+
+const mergeIsUnderWay = (deps: ProvisioningDeps, agent: Agent): boolean =>
+  Object.values(agent.pendingMerges).some(
+    (merge) => deps.clock.now().getTime() - new Date(merge.at).getTime() < ABANDONED_MERGE_SECONDS * 1000,
+  )
+
 const remove = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
-  if (!(await clearLeftovers(deps, agent))) return null
-  if (agent.attempt > 0 && agent.instance === undefined) {
-    const attempt = await deps.attempts.readAttempt(agent.agentId, agent.attempt)
-    const ageSeconds = (deps.clock.now().getTime() - new Date(attempt?.createdAt ?? 0).getTime()) / 1000
-    if (ageSeconds < LAUNCH_SETTLE_SECONDS) return null
-  }
+  if (!(await clearLeftovers(deps, agent)) || (await launchMayBeOpen(deps, agent))) return null
+  if (mergeIsUnderWay(deps, agent)) return null
   await deps.vault.remove(agentSecretName(deps.stage, agent.tenantId, agent.agentId))
   return move(deps, agent, {
     to: 'deleted',
@@ -200,12 +208,42 @@ const remove = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | nul
   })
 }
 
-/** Makes the machine's security groups follow the tenant's choice; the row follows only after EC2 did. */
-const followSupportChoice = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
-  if (agent.instance === undefined || agent.supportPathOpen === agent.supportAccess) return
-  if (agent.status === 'deleting' || agent.status === 'failed') return
-  await deps.instances.setSecurityGroups(agent.instance.id, securityGroupsOf(deps.settings, agent.supportAccess))
-  await deps.agents.replace(withDeadline({ ...agent, supportPathOpen: agent.supportAccess }, deps.clock.now()), agent)
+/** A failed agent keeps no machine. Its row says so only when nothing lives and nothing can still come. */
+const clearFailed = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
+  if (agent.cleared === true || !(await clearLeftovers(deps, agent)) || (await launchMayBeOpen(deps, agent))) return
+  const { instance: _, ...rest } = agent
+  await deps.agents.replace(withLookAt({ ...rest, supportPathOpen: false, cleared: true }, deps.clock.now()), agent)
+}
+
+/**
+ * Makes the machine's security groups follow the tenant's choice. Opening is written down before it is done and closing
+ * after, so that a row which says "closed" is never wrong; an opening that was overtaken by a change of mind is undone.
+ * True when the row changed.
+ */
+const followSupportChoice = async (deps: ProvisioningDeps, agent: Agent): Promise<boolean> => {
+  const { instance, supportAccess } = agent
+  if (instance === undefined || agent.status === 'deleting' || agent.status === 'failed') return false
+  const groups = (open: boolean) => securityGroupsOf(deps.settings, open)
+  const write = (open: boolean) =>
+    deps.agents.replace(withLookAt({ ...agent, supportPathOpen: open }, deps.clock.now()), agent)
+  if (agent.supportPathOpen === supportAccess) return false
+  if (!supportAccess) {
+    await deps.instances.setSecurityGroups(instance.id, groups(false))
+    return write(false)
+  }
+  if (!(await write(true))) return true
+  await deps.instances.setSecurityGroups(instance.id, groups(true))
+  const after = await deps.agents.read(agent.tenantId, agent.agentId)
+  if (after?.supportAccess !== true) await deps.instances.setSecurityGroups(instance.id, groups(false))
+  return true
+}
+
+/** A machine of a suspended tenant does not go on running, however it came to. */
+const stopSuspended = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
+  if (agent.status !== 'booting' && agent.status !== 'ready' && agent.status !== 'starting') return null
+  const tenant = await deps.tenants.read(agent.tenantId)
+  if (tenant?.status === 'active') return null
+  return move(deps, agent, { to: 'stopping', action: 'agent.stop_requested', detail: { because: 'tenant suspended' } })
 }
 
 const step = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
@@ -217,7 +255,7 @@ const step = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null>
     case 'deleting':
       return remove(deps, agent)
     case 'failed':
-      await clearLeftovers(deps, agent)
+      await clearFailed(deps, agent)
       return null
     case 'deleted':
       return null
@@ -246,7 +284,8 @@ export const convergeAgent = async (deps: ProvisioningDeps, tenantId: TenantId, 
   for (let steps = 0; steps < MAX_STEPS; steps += 1) {
     const agent = await deps.agents.read(tenantId, agentId)
     if (agent === null) return
-    await followSupportChoice(deps, agent)
+    if (await followSupportChoice(deps, agent)) continue
+    if ((await stopSuspended(deps, agent)) !== null) continue
     if ((await step(deps, agent)) === null) return
   }
 }

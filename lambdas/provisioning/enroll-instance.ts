@@ -1,5 +1,5 @@
 import type { TenantStore } from '../accounts/tenant-store.aws.ts'
-import { type Agent, transition, withDeadline } from '../agents/agent.ts'
+import { type Agent, transition, withLookAt } from '../agents/agent.ts'
 import { changeAgent, type ChangeAgentDeps } from '../agents/change-agent.ts'
 import type { BootStep } from '../contract/instance.ts'
 import { PLATFORM_CHAIN } from '../contract/names.ts'
@@ -121,7 +121,8 @@ export const recordHeartbeat = async (
     bootStep: input.bootStep ?? agent.bootStep,
     runtimeHash: input.runtimeHash,
   }
-  if (agent.status === 'booting' && input.bootStep === 'ready') {
+  const mayGoOn = await mayContinue(deps, agent)
+  if (agent.status === 'booting' && input.bootStep === 'ready' && mayGoOn) {
     const became = await changeAgent<{ reason: 'moved' }>(deps, { ...owner, known: agent }, (current) => {
       const ready = transition(
         { ...current, lastSeenAt: seen.lastSeenAt, bootStep: 'ready', runtimeHash: input.runtimeHash },
@@ -130,7 +131,7 @@ export const recordHeartbeat = async (
       )
       if (current.enrolledAttempt !== owner.attempt || !ready.ok) return fail({ reason: 'moved' })
       return ok({
-        agent: withDeadline(ready.value, now),
+        agent: withLookAt(ready.value, now),
         event: {
           actor: { kind: 'agent', id: current.agentId },
           action: 'agent.ready',
@@ -139,11 +140,11 @@ export const recordHeartbeat = async (
         },
       })
     })
-    return ok({ continue: became.ok && (await mayContinue(deps, became.value)) })
+    return ok({ continue: became.ok })
   }
   const quietSeconds = (now.getTime() - new Date(agent.lastSeenAt ?? 0).getTime()) / 1000
   if (seen.bootStep !== agent.bootStep || seen.runtimeHash !== agent.runtimeHash || quietSeconds >= SEEN_SECONDS) {
-    await deps.agents.replace(seen, agent)
+    await deps.agents.replace(withLookAt(seen, now), agent)
   }
-  return ok({ continue: await mayContinue(deps, agent) })
+  return ok({ continue: mayGoOn })
 }

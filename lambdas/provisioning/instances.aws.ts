@@ -22,6 +22,7 @@ export interface ObservedInstance {
   zone: string
   state: InstanceState
   launchedAt: string
+  securityGroupIds: string[]
 }
 
 export type LaunchFailure = { reason: 'no_capacity' | 'attempt_spent' | 'launch_refused'; awsCode: string }
@@ -59,6 +60,7 @@ export const createInstances = (deps: { ec2: EC2Client; region: string; accountI
       zone: instance.Placement?.AvailabilityZone ?? 'unknown',
       state: STATES.find((state) => state === instance.State?.Name) ?? 'pending',
       launchedAt: (instance.LaunchTime ?? new Date(0)).toISOString(),
+      securityGroupIds: (instance.SecurityGroups ?? []).map(({ GroupId }) => GroupId ?? ''),
     }
   }
 
@@ -155,10 +157,12 @@ export const createInstances = (deps: { ec2: EC2Client; region: string; accountI
       await tryAws('ec2', gone, () => ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] })))
     },
 
-    setSecurityGroups: async (instanceId: string, groupIds: string[]): Promise<void> => {
-      await callAws('ec2', () =>
+    /** False when the machine is gone or going, so that it has no groups to set. */
+    setSecurityGroups: async (instanceId: string, groupIds: string[]): Promise<boolean> => {
+      const set = await tryAws('ec2', [...gone, 'IncorrectInstanceState'], () =>
         ec2.send(new ModifyInstanceAttributeCommand({ InstanceId: instanceId, Groups: groupIds })),
       )
+      return set.ok
     },
   }
 }

@@ -29,7 +29,6 @@ export interface LaunchAttempt {
   amiId: string
   instanceType: string
   securityGroupIds: string[]
-  supportPathOpen: boolean
   userData: string
   userDataHash: string
   createdAt: string
@@ -43,12 +42,7 @@ export const clientTokenOf = (agentId: AgentId, attempt: number, subnetId: strin
  * The instance's first instructions: ids and addresses only. Nothing that a person typed can reach it, and no secret: user
  * data is readable by every process on the machine.
  */
-export const renderUserData = (input: {
-  agentId: AgentId
-  apiUrl: string
-  proofAudience: string
-  supportAccess: boolean
-}): string =>
+export const renderUserData = (input: { agentId: AgentId; apiUrl: string; proofAudience: string }): string =>
   [
     '#cloud-config',
     'locale: false',
@@ -59,7 +53,6 @@ export const renderUserData = (input: {
       agentId: input.agentId,
       apiUrl: input.apiUrl,
       proofAudience: input.proofAudience,
-      supportAccess: input.supportAccess,
     })}'`,
     '',
   ].join('\n')
@@ -67,12 +60,12 @@ export const renderUserData = (input: {
 /** The subnet of a try: the next one each time, round and round. */
 export const freezeAttempt = (
   settings: LaunchSettings,
-  agent: { agentId: AgentId; tenantId: TenantId; supportAccess: boolean },
+  agent: { agentId: AgentId; tenantId: TenantId },
   attempt: number,
   now: Date,
 ): LaunchAttempt => {
   const subnetId = settings.subnetIds[(attempt - 1) % settings.subnetIds.length] ?? ''
-  const userData = renderUserData({ ...settings, agentId: agent.agentId, supportAccess: agent.supportAccess })
+  const userData = renderUserData({ ...settings, agentId: agent.agentId })
   return {
     agentId: agent.agentId,
     tenantId: agent.tenantId,
@@ -82,8 +75,8 @@ export const freezeAttempt = (
     subnetId,
     amiId: settings.amiId,
     instanceType: settings.instanceType,
-    securityGroupIds: securityGroupsOf(settings, agent.supportAccess),
-    supportPathOpen: agent.supportAccess,
+    // Always closed at first: the path is opened afterwards, by the one step that also closes it.
+    securityGroupIds: securityGroupsOf(settings, false),
     userData,
     userDataHash: sha256Hex(userData),
     createdAt: now.toISOString(),

@@ -1,12 +1,10 @@
-import type { Agent } from '../agents/agent.ts'
+import { type Agent, deadlineOf, withLookAt } from '../agents/agent.ts'
 import { dropMerge, finishMerge } from '../agents/change-credentials.ts'
 import type { FailureCode } from '../agents/failure-reasons.ts'
 import { agentSecretName } from '../contract/names.ts'
-import { convergeAgent, failAgent, type ProvisioningDeps } from './converge-agent.ts'
+import { ABANDONED_MERGE_SECONDS, convergeAgent, failAgent, type ProvisioningDeps } from './converge-agent.ts'
 
-const BATCH = 50
-/** A merge answers within seconds; a note of one that is older was left by a crash. */
-const ABANDONED_MERGE_SECONDS = 60
+const BATCH = 200
 
 const TIMED_OUT: Partial<Record<Agent['status'], FailureCode>> = {
   launching: 'launch_timed_out',
@@ -22,7 +20,7 @@ const finishMerges = async (deps: ProvisioningDeps, agent: Agent): Promise<void>
     const current = await deps.agents.read(agent.tenantId, agent.agentId)
     const state = await deps.vault.describe(agentSecretName(deps.stage, agent.tenantId, agent.agentId))
     if (current === null) return
-    if (state.ok && state.value.revision > current.secretRevision) {
+    if (state.ok && state.value.mergeIds.includes(mergeId)) {
       await finishMerge(deps, current, mergeId, merge, state.value, { kind: 'tenant', id: merge.by })
     } else {
       await dropMerge(deps, current, mergeId)
@@ -31,7 +29,8 @@ const finishMerges = async (deps: ProvisioningDeps, agent: Agent): Promise<void>
 }
 
 const enforceDeadline = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
-  if (agent.deadlineAt === undefined || deps.clock.now() < new Date(agent.deadlineAt)) return
+  const deadline = deadlineOf(agent)
+  if (deadline === null || deps.clock.now() < deadline) return
   if (agent.status === 'requested') {
     await failAgent(deps, agent, agent.secretVersionId === undefined ? 'onboarding_interrupted' : 'launch_timed_out')
     return
@@ -45,7 +44,7 @@ const enforceDeadline = async (deps: ProvisioningDeps, agent: Agent): Promise<vo
  * took too long. Safe to run beside itself; one agent's trouble does not keep the others waiting.
  */
 export const reconcile = async (deps: ProvisioningDeps): Promise<{ looked: number; failed: number }> => {
-  const due = await deps.agents.listPassing(BATCH)
+  const due = await deps.agents.listDue(deps.clock.now(), BATCH)
   let failed = 0
   for (const { tenantId, agentId } of due) {
     try {
@@ -53,7 +52,11 @@ export const reconcile = async (deps: ProvisioningDeps): Promise<{ looked: numbe
       const agent = await deps.agents.read(tenantId, agentId)
       if (agent === null) continue
       await finishMerges(deps, agent)
-      await enforceDeadline(deps, (await deps.agents.read(tenantId, agentId)) ?? agent)
+      const after = await deps.agents.read(tenantId, agentId)
+      if (after === null) continue
+      await enforceDeadline(deps, after)
+      // Looked at and found running: no need to look again before it has been silent for as long once more.
+      if (after.status === 'ready') await deps.agents.replace(withLookAt(after, deps.clock.now()), after)
     } catch (error) {
       failed += 1
       deps.logger.error('reconciling one agent failed', {

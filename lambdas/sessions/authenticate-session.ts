@@ -58,7 +58,7 @@ export const authenticateSession = async (
   deps: { sessionKeys: SessionKeySource; sessions: SessionStore; clock: Clock; stage: string },
   token: Secret,
 ): Promise<Result<Principal, SessionRefusal>> => {
-  const claim = openSessionToken(await deps.sessionKeys(), deps.stage, token)
+  const claim = openSessionToken(await deps.sessionKeys(token), deps.stage, token)
   if (claim === null) return fail({ reason: 'session_forged' })
   const { session, account, tenant } = await deps.sessions.read(claim)
   const now = deps.clock.now()

@@ -18,7 +18,7 @@ export const logOut = async (
   deps: Deps & { sessionKeys: SessionKeySource; stage: string },
   input: { token: Secret; requestId: string },
 ): Promise<Result<void, { reason: 'session_forged' | 'session_unknown' }>> => {
-  const claim = openSessionToken(await deps.sessionKeys(), deps.stage, input.token)
+  const claim = openSessionToken(await deps.sessionKeys(input.token), deps.stage, input.token)
   if (claim === null) return fail({ reason: 'session_forged' })
   const ended = await deps.audit.commit({
     chain: claim.tenantId ?? PLATFORM_CHAIN,

@@ -3,9 +3,12 @@ import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/clien
 import * as z from 'zod'
 import { callAws, DependencyError } from '../aws/errors.aws.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Secret } from '../core/secret.ts'
 
 const KEY_BYTES = 32
 const RELOAD_SECONDS = 300
+/** A key that we do not know may be a new one: look again, but not for every forgery. */
+const UNKNOWN_KEY_RELOAD_SECONDS = 5
 
 const StoredKey = z
   .object({ kid: z.string().regex(/^[a-z0-9]{1,12}$/), key: z.base64() })
@@ -39,9 +42,15 @@ export const createSessionKeySource = (deps: { secrets: SecretsManagerClient; se
     return { current: { kid: current.kid, key: createSecretKey(current.bytes) }, byId }
   }
 
-  return async (): Promise<SessionKeys> => {
+  /** The live keys; `token` is one that is about to be checked, whose key may be newer than what was loaded. */
+  return async (token?: Secret): Promise<SessionKeys> => {
     const now = deps.clock.now().getTime()
-    if (loaded === null || now - loaded.at > RELOAD_SECONDS * 1000) loaded = { keys: await load(), at: now }
+    const ageSeconds = loaded === null ? Number.POSITIVE_INFINITY : (now - loaded.at) / 1000
+    const kid = token?.reveal().split('.')[0]
+    const isUnknown = kid !== undefined && loaded !== null && !loaded.keys.byId.has(kid)
+    if (loaded === null || ageSeconds > (isUnknown ? UNKNOWN_KEY_RELOAD_SECONDS : RELOAD_SECONDS)) {
+      loaded = { keys: await load(), at: now }
+    }
     return loaded.keys
   }
 }

@@ -10,7 +10,12 @@ const keyOf = ({ partition, sort }: KeyNames) => ({
 })
 
 /** A table in the shape that the product expects: on demand, under our key, recoverable, protected against deletion. */
-export const createTable = (scope: Construct, id: string, shape: TableShape, encryptionKey: kms.IKey): dynamodb.Table => {
+export const createTable = (
+  scope: Construct,
+  id: string,
+  shape: TableShape,
+  encryptionKey: kms.IKey,
+): dynamodb.Table => {
   const table = new dynamodb.Table(scope, id, {
     ...keyOf(shape.keys),
     billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
@@ -21,6 +26,7 @@ export const createTable = (scope: Construct, id: string, shape: TableShape, enc
     removalPolicy: RemovalPolicy.RETAIN,
     timeToLiveAttribute: shape.timeToLive,
   })
-  for (const [indexName, keys] of Object.entries(shape.indexes)) table.addGlobalSecondaryIndex({ indexName, ...keyOf(keys) })
+  for (const [indexName, keys] of Object.entries(shape.indexes))
+    table.addGlobalSecondaryIndex({ indexName, ...keyOf(keys) })
   return table
 }

@@ -17,7 +17,11 @@ export interface ControlPlaneProps extends StackProps {
 export class ControlPlaneStack extends Stack {
   readonly identity: ServiceFunction<'identity'>
 
-  constructor(scope: Construct, id: string, { data, stage, version, siteOrigin, logRetention, ...props }: ControlPlaneProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { data, stage, version, siteOrigin, logRetention, ...props }: ControlPlaneProps,
+  ) {
     super(scope, id, props)
     this.identity = new ServiceFunction(this, 'Identity', {
       functionName: 'identity',
@@ -55,7 +59,10 @@ export class ControlPlaneStack extends Stack {
       ],
       [data.directoryTable.tableArn],
     )
-    allow(['dynamodb:Query'], [`${data.directoryTable.tableArn}/index/listed`, `${data.auditTable.tableArn}/index/by-time`])
+    allow(
+      ['dynamodb:Query'],
+      [`${data.directoryTable.tableArn}/index/listed`, `${data.auditTable.tableArn}/index/by-time`],
+    )
     allow(['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'], [data.limitsTable.tableArn])
     allow(['dynamodb:PutItem', 'dynamodb:Query'], [data.auditTable.tableArn])
     allow(['secretsmanager:GetSecretValue'], [data.sessionKeysSecret.secretArn, data.originProofSecret.secretArn])

@@ -32,8 +32,14 @@ export class DataStack extends Stack {
     this.limitsTable = createTable(this, 'Limits', TABLES.limits, this.key)
     this.auditTable = createTable(this, 'Audit', TABLES.audit, this.key)
     this.requestsBucket = this.createRequestsBucket()
-    this.sessionKeysSecret = this.createSecret('SessionKeys', 'Keys that sign sessions; filled by the operator’s set-up command')
-    this.originProofSecret = this.createSecret('OriginProof', 'What the edge proves itself with; filled by the operator’s set-up command')
+    this.sessionKeysSecret = this.createSecret(
+      'SessionKeys',
+      'Keys that sign sessions; filled by the operator’s set-up command',
+    )
+    this.originProofSecret = this.createSecret(
+      'OriginProof',
+      'What the edge proves itself with; filled by the operator’s set-up command',
+    )
   }
 
   private createRequestsBucket(): s3.Bucket {
@@ -49,13 +55,18 @@ export class DataStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN,
     })
     const resource = bucket.node.defaultChild
-    if (!(resource instanceof s3.CfnBucket)) throw new Error('the bucket has no CloudFormation resource; check the CDK version')
+    if (!(resource instanceof s3.CfnBucket))
+      throw new Error('the bucket has no CloudFormation resource; check the CDK version')
     // The L2 switch would add a custom resource with a Lambda of its own.
     resource.addPropertyOverride('NotificationConfiguration.EventBridgeConfiguration', { EventBridgeEnabled: true })
     return bucket
   }
 
   private createSecret(id: string, description: string): secretsmanager.Secret {
-    return new secretsmanager.Secret(this, id, { description, encryptionKey: this.key, removalPolicy: RemovalPolicy.RETAIN })
+    return new secretsmanager.Secret(this, id, {
+      description,
+      encryptionKey: this.key,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
   }
 }

@@ -165,7 +165,13 @@ export const createEc2 = (
       changeState(raw, ['pending', 'running', 'stopping', 'stopped'], 'shutting-down', ['shutting-down', 'terminated']),
     ModifyInstanceAttribute: (raw) => {
       const input = ModifyInput.parse(raw)
-      find(input.InstanceId)
+      const state = textOf(find(input.InstanceId), 'state')
+      if (state === 'terminated' || state === 'shutting-down') {
+        throw new AwsFault(
+          'IncorrectInstanceState',
+          `The instance '${input.InstanceId}' is not in a state to be modified`,
+        )
+      }
       database.run('UPDATE ec2_instance SET groups = ? WHERE id = ?', JSON.stringify(input.Groups), input.InstanceId)
       return {}
     },

@@ -231,7 +231,6 @@ describe('text that people type', () => {
         agentId,
         apiUrl: 'https://site.example',
         proofAudience: 'vestibule',
-        supportAccess: true,
       }).replaceAll(agentId, 'ID'),
     )
 

@@ -2,6 +2,7 @@ import { ok } from '../../core/result.ts'
 import { issueInvite } from '../../invites/issue-invite.ts'
 import { resendInvite } from '../../invites/resend-invite.ts'
 import { revokeInvite } from '../../invites/revoke-invite.ts'
+import { actorOf } from '../../sessions/principal.ts'
 import { toInviteBody } from '../bodies.ts'
 import type { IdentityDeps } from '../deps.ts'
 import type { Endpoints } from '../endpoint.ts'
@@ -21,7 +22,7 @@ export const inviteRoutes = (route: Endpoints, deps: IdentityDeps): void => {
   })
 
   route('POST /api/admin/invites/{id}/resend', async ({ principal, params, requestId }) => {
-    const resent = await resendInvite(deps, { principal, inviteId: params.id, requestId })
+    const resent = await resendInvite(deps, { actor: actorOf(principal), inviteId: params.id, requestId })
     if (!resent.ok) return resent
     return ok({ body: { invite: toInviteBody(resent.value.invite, deps.clock.now()), link: resent.value.link } })
   })

@@ -272,7 +272,7 @@ export const createDynamoDb = (database: Database, clock: Clock) => {
       throw validation('Consistent reads are not supported on global secondary indexes')
     const placeholders = placeholdersOf(input)
     checkPlaceholders([input.KeyConditionExpression, input.FilterExpression], undefined, placeholders)
-    const { partition, prefix } = readKeyQuery(input.KeyConditionExpression, keys, placeholders)
+    const { partition, from, to } = readKeyQuery(input.KeyConditionExpression, keys, placeholders)
     const forward = input.ScanIndexForward !== false
     const start = input.ExclusiveStartKey
     const startSort = start === undefined ? null : (keyText(start, keys.sort ?? '') ?? '')
@@ -280,19 +280,21 @@ export const createDynamoDb = (database: Database, clock: Clock) => {
     const limit = input.Limit ?? 10_000
     const direction = forward ? 'ASC' : 'DESC'
     const beyond = forward ? '>' : '<'
-    const upper = `${prefix}\u{10ffff}`
+    if (startSort !== null && (startSort < from || startSort > to)) {
+      throw validation('The provided starting key is outside query boundaries based on provided conditions')
+    }
     const rows =
       input.IndexName === undefined
         ? database.all(
             `SELECT item FROM ddb_item WHERE tbl = ? AND pk = ? AND sk >= ? AND sk <= ? ${start === undefined ? '' : `AND sk ${beyond} ?`} ORDER BY sk ${direction} LIMIT ?`,
-            ...[input.TableName, partition, prefix, upper, ...(startSort === null ? [] : [startSort]), limit + 1],
+            ...[input.TableName, partition, from, to, ...(startSort === null ? [] : [startSort]), limit + 1],
           )
         : database.all(
             `SELECT item FROM ddb_index AS i JOIN ddb_item AS t ON t.tbl = i.tbl AND t.pk = i.pk AND t.sk = i.sk
              WHERE i.tbl = ? AND i.idx = ? AND i.ipk = ? AND i.isk >= ? AND i.isk <= ?
              ${startKey === null ? '' : `AND (i.isk, i.pk, i.sk) ${beyond} (?, ?, ?)`}
              ORDER BY i.isk ${direction}, i.pk ${direction}, i.sk ${direction} LIMIT ?`,
-            ...[input.TableName, input.IndexName, partition, prefix, upper],
+            ...[input.TableName, input.IndexName, partition, from, to],
             ...(startKey === null || startSort === null ? [] : [startSort, startKey.pk, startKey.sk]),
             limit + 1,
           )

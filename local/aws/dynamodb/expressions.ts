@@ -302,22 +302,35 @@ export const checkPlaceholders = (
   }
 }
 
+/** Sorts after every text that we use in a key. */
+const LAST_KEY = '\u{10ffff}'
+
 export interface KeyQuery {
   partition: string
-  prefix: string
+  /** Bounds of the sort key, both inclusive. */
+  from: string
+  to: string
 }
 
-/** Reads `pk = :p` and, where given, `begins_with(sk, :prefix)` out of a key condition. */
+/** Reads `pk = :p` and, where given, `begins_with(sk, :prefix)` or `sk <= :to` out of a key condition. */
 export const readKeyQuery = (
   expression: string,
   keys: { partition: string; sort?: string },
   placeholders: Placeholders,
 ): KeyQuery => {
   let partition: string | undefined
-  let prefix = ''
+  let from = ''
+  let to = LAST_KEY
   const visit = (condition: Condition): void => {
     if ('any' in condition && condition.any.length === 1) return condition.any.forEach(visit)
     if ('all' in condition) return condition.all.forEach(visit)
+    if ('compare' in condition && condition.compare === '<=' && 'path' in condition.left) {
+      const value = evaluate(condition.right, {}, placeholders)
+      if (nameOf(condition.left.path[0] ?? '', placeholders) === keys.sort && value !== undefined && 'S' in value) {
+        to = value.S
+        return
+      }
+    }
     if ('compare' in condition && condition.compare === '=' && 'path' in condition.left) {
       const value = evaluate(condition.right, {}, placeholders)
       const [name = ''] = condition.left.path
@@ -329,7 +342,8 @@ export const readKeyQuery = (
     if ('beginsWith' in condition && nameOf(condition.beginsWith[0] ?? '', placeholders) === keys.sort) {
       const value = evaluate(condition.prefix, {}, placeholders)
       if (value !== undefined && 'S' in value) {
-        prefix = value.S
+        from = value.S
+        to = value.S + LAST_KEY
         return
       }
     }
@@ -337,5 +351,5 @@ export const readKeyQuery = (
   }
   visit(parseCondition(expression).tree)
   if (partition === undefined) throw validation('Query condition missed key schema element')
-  return { partition, prefix }
+  return { partition, from, to }
 }
