@@ -1,7 +1,8 @@
-import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { call } from './api.ts'
+import { type ApiError, call } from './api.ts'
 import { AppContext, type AppState, NOBODY, useApp, type WhoAmI } from './parts/app-state.tsx'
+import { focusHeadingNext, PageTitle, Problem } from './parts/common.tsx'
+import { errorSentence } from './parts/form.tsx'
 import { PUBLIC_PATHS, type Page } from './routes.ts'
 
 const TENANT_LINKS = [
@@ -37,10 +38,14 @@ const Header = () => {
   const account = who?.account ?? null
   const links =
     account === null ? [] : account.role === 'tenant' ? TENANT_LINKS : account.role === 'admin' ? ADMIN_LINKS : []
+  const [problem, setProblem] = useState<string | null>(null)
   const signOut = async (): Promise<void> => {
-    await call('POST /api/logout')
+    const result = await call('POST /api/logout')
+    if (!result.ok && result.error.code !== 'unauthenticated') return setProblem(errorSentence(result.error))
+    setProblem(null)
+    sessionStorage.clear()
     setWho(NOBODY)
-    go('/signin')
+    go('/signin', NOBODY)
   }
   return (
     <header class="top">
@@ -51,7 +56,11 @@ const Header = () => {
         <Wordmark />
         <nav aria-label="Main">
           {links.map(([href, label]) => (
-            <a key={href} href={href} aria-current={path === href ? 'page' : undefined}>
+            <a
+              key={href}
+              href={href}
+              aria-current={path === href || (path === '/' && href === '/admin') ? 'page' : undefined}
+            >
               {label}
             </a>
           ))}
@@ -65,6 +74,11 @@ const Header = () => {
             <button type="button" class="plain" onClick={() => void signOut()}>
               Sign out
             </button>
+            {problem !== null && (
+              <span class="error" role="alert">
+                {problem}
+              </span>
+            )}
           </div>
         )}
       </div>
@@ -72,14 +86,22 @@ const Header = () => {
   )
 }
 
+interface AppProps {
+  page: Page
+  state: AppState
+  problem?: ApiError | null
+  retry?: () => Promise<void>
+}
+
 /** The frame of every page. A page that needs somebody waits for the answer who it is; nobody is asked to sign in. */
-export const App = ({ page: Page, state }: { page: Page; state: AppState }) => {
+export const App = ({ page: Page, state, problem = null, retry }: AppProps) => {
   const { who, path } = state
   const waits = who === null && !PUBLIC_PATHS.includes(path)
   return (
     <AppContext.Provider value={state}>
       <Header />
       <main id="main" class={Page.narrow ? 'narrow' : undefined} tabIndex={-1}>
+        {problem !== null && <Problem error={problem} retry={retry === undefined ? undefined : () => void retry()} />}
         {waits && Page.waits ? (
           <p class="quiet" role="status">
             Opening Vestibule…
@@ -101,23 +123,58 @@ interface RootProps {
   loadPage: (path: string, who: WhoAmI | null) => Promise<Page>
 }
 
+/** Fetching a page's own script failed: offline, or the site was replaced by a newer one since. */
+const Unreachable = () => (
+  <div class="stack">
+    <PageTitle title="Offline">This page cannot be loaded right now</PageTitle>
+    <p>You seem to be offline, or a newer version of this site is out. Nothing was lost.</p>
+    <div>
+      <button type="button" class="primary" onClick={() => location.reload()}>
+        Try again
+      </button>
+    </div>
+  </div>
+)
+const UNREACHABLE: Page = { view: Unreachable, narrow: true, waits: false }
+
 /** Holds who is signed in and which page is shown; links inside the site change the page without a reload. */
 export const Root = ({ startPath, startPage, loadPage }: RootProps) => {
   const [who, setWho] = useState<WhoAmI | null>(null)
+  const [problem, setProblem] = useState<ApiError | null>(null)
   const [shown, setShown] = useState<{ path: string; page: Page }>({ path: startPath, page: startPage })
 
   const show = async (path: string, caller: WhoAmI | null): Promise<void> => {
-    setShown({ path, page: await loadPage(path, caller) })
+    setShown({ path, page: await loadPage(path, caller).catch(() => UNREACHABLE) })
   }
-  const go = (path: string): void => {
+  const go = (path: string, caller = who): void => {
     history.pushState(null, '', path)
     scrollTo(0, 0)
+    focusHeadingNext()
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
-    void show(path, who)
+    void show(path, caller ?? null)
+  }
+  const ask = async (): Promise<void> => {
+    const result = await call('GET /api/session')
+    if (!result.ok) return setProblem(result.error)
+    setProblem(null)
+    setWho((was) => {
+      // Somebody else has signed in in another tab: what is on this page belongs to the account before.
+      if (was?.account != null && was.account.id !== result.value.account?.id) location.reload()
+      return was?.account?.id === result.value.account?.id && was !== null ? was : result.value
+    })
   }
 
   useEffect(() => {
-    void call('GET /api/session').then((result) => setWho(result.ok ? result.value : NOBODY))
+    void ask()
+    const again = (): void => {
+      if (!document.hidden) void ask()
+    }
+    document.addEventListener('visibilitychange', again)
+    addEventListener('focus', again)
+    return () => {
+      document.removeEventListener('visibilitychange', again)
+      removeEventListener('focus', again)
+    }
   }, [])
   useEffect(() => {
     if (who !== null) void show(location.pathname, who)
@@ -129,9 +186,12 @@ export const Root = ({ startPath, startPage, loadPage }: RootProps) => {
       if (link === null || !plain || link.origin !== location.origin || 'native' in link.dataset || link.target !== '')
         return
       event.preventDefault()
-      go(link.pathname)
+      if (link.pathname !== location.pathname) go(link.pathname)
     }
-    const back = (): void => void show(location.pathname, who)
+    const back = (): void => {
+      focusHeadingNext()
+      void show(location.pathname, who)
+    }
     document.addEventListener('click', follow)
     addEventListener('popstate', back)
     return () => {
@@ -140,7 +200,12 @@ export const Root = ({ startPath, startPage, loadPage }: RootProps) => {
     }
   }, [who])
 
-  return <App page={shown.page} state={{ path: shown.path, who, setWho, go }} />
+  return (
+    <App
+      page={shown.page}
+      state={{ path: shown.path, who, setWho, go }}
+      problem={who === null ? problem : null}
+      retry={ask}
+    />
+  )
 }
-
-export type View = ComponentType

@@ -5,5 +5,6 @@ import './theme.css'
 
 const root = document.getElementById('app')
 const startPath = location.pathname
-const startPage = await loadPage(startPath, null)
+const isPage = document.title !== 'Not found · Vestibule'
+const startPage = await loadPage(isPage ? startPath : '/404', null)
 if (root !== null) hydrate(<Root startPath={startPath} startPage={startPage} loadPage={loadPage} />, root)

@@ -12,6 +12,14 @@ export const PUBLIC_PATHS: readonly string[] = ['/join', '/signin', '/security']
 
 const page = (view: ComponentType, { narrow = false, waits = true } = {}): Page => ({ view, narrow, waits })
 
+/** Every path that somebody may see; any other is not found, whoever asks. */
+const KNOWN = [
+  /^\/$/,
+  /^\/agents\/(?:new|agt_[0-9a-z]{26})$/,
+  /^\/(?:settings|audit|admin)$/,
+  /^\/admin\/(?:tenants|staff|audit)$/,
+]
+
 const AGENT = /^\/agents\/agt_[0-9a-z]{26}$/
 
 const loadTenantPage = async (path: string): Promise<Page | null> => {
@@ -47,6 +55,7 @@ const notFound = async (): Promise<Page> =>
 export const loadPage = async (path: string, who: WhoAmI | null): Promise<Page> => {
   const open = await loadPublicPage(path)
   if (open !== null) return open
+  if (!KNOWN.some((pattern) => pattern.test(path))) return notFound()
   const account = who?.account ?? null
   if (who !== null && account === null)
     return page((await import('./pages/sign-in.tsx')).SignIn, { narrow: true, waits: false })

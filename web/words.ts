@@ -1,4 +1,3 @@
-import type { AgentBody, AgentStatus } from '../lambdas/contract/agents.ts'
 import type { CredentialKind } from '../lambdas/contract/credential-kinds.ts'
 
 /** What the product calls things in front of people. */
@@ -11,46 +10,9 @@ export const KIND_NAMES: Record<CredentialKind, string> = {
   slackAppToken: 'Slack app token',
 }
 
-export const STATUS_WORDS: Record<AgentStatus, string> = {
-  requested: 'Requested',
-  launching: 'Starting a machine',
-  booting: 'Machine is booting',
-  ready: 'Ready',
-  stopping: 'Stopping',
-  stopped: 'Stopped',
-  starting: 'Starting',
-  deleting: 'Deleting',
-  deleted: 'Deleted',
-  failed: 'Failed',
-}
+export const isKind = (text: string): text is CredentialKind => text in KIND_NAMES
 
-const STATUS_SENTENCES: Record<AgentStatus, string> = {
-  requested: 'Your request is stored. A machine will be asked for next.',
-  launching: 'We asked AWS for a machine of your own.',
-  booting: 'The machine is up and is setting itself up.',
-  ready: 'The agent said that it is ready.',
-  stopping: 'The machine is shutting down. Its data stays.',
-  stopped: 'The machine is off. Its data and credentials stay.',
-  starting: 'The machine is being switched on again.',
-  deleting: 'The machine and its secret are being removed.',
-  deleted: 'The machine is gone and the secret is scheduled for deletion.',
-  failed: 'It did not get where it should.',
-}
-
-const BOOT_SENTENCES: Record<string, string> = {
-  started: 'The machine is up.',
-  enrolled: 'The machine proved which one it is.',
-  credentials_read: 'The machine read its own credentials.',
-  agent_started: 'The agent process is running.',
-  ready: 'The agent said that it is ready.',
-}
-
-export const statusSentence = ({ status, bootStep }: Pick<AgentBody, 'status' | 'bootStep'>): string =>
-  (status === 'booting' ? BOOT_SENTENCES[bootStep ?? ''] : undefined) ?? STATUS_SENTENCES[status]
-
-const PASSING: readonly AgentStatus[] = ['requested', 'launching', 'booting', 'stopping', 'starting', 'deleting']
-
-export const isPassing = (status: AgentStatus): boolean => PASSING.includes(status)
+export const KINDS = Object.keys(KIND_NAMES).filter(isKind)
 
 const RULES: Record<string, string> = {
   required: 'Enter this.',

@@ -1,11 +1,13 @@
 import { useState } from 'preact/hooks'
 import type { AgentBody } from '../../lambdas/contract/agents.ts'
-import { CREDENTIAL_KINDS, type CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
+import type { CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
 import { type ApiError, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
-import { Loading, PageTitle, Problem, Status, useLater, useLoaded } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, useLater, useLoaded } from '../parts/common.tsx'
+import { Status } from '../parts/status.tsx'
 import { Time } from '../parts/time.tsx'
-import { isPassing, KIND_NAMES, STATUS_WORDS, statusSentence } from '../words.ts'
+import { isPassing, STATUS_WORDS, statusSentence } from '../states.ts'
+import { KIND_NAMES, KINDS } from '../words.ts'
 
 interface Part {
   agent: AgentBody
@@ -20,6 +22,7 @@ const useAction = (update: (agent: AgentBody) => void) => {
     busy,
     error,
     run: async (action: () => ReturnType<typeof call<'GET /api/agents/{id}'>>): Promise<boolean> => {
+      if (busy) return false
       setBusy(true)
       setError(null)
       const result = await action()
@@ -150,7 +153,7 @@ const Credentials = (part: Part) => (
         </tr>
       </thead>
       <tbody>
-        {CREDENTIAL_KINDS.map((kind) => (
+        {KINDS.map((kind) => (
           <CredentialRow key={kind} {...part} kind={kind} />
         ))}
       </tbody>
@@ -172,7 +175,7 @@ const SupportAccess = ({ agent, update }: Part) => {
       </p>
       {action.error !== null && <Problem error={action.error} />}
       <div>
-        <button type="button" disabled={action.busy} onClick={() => void set(!agent.supportAccess)}>
+        <button type="button" aria-disabled={action.busy} onClick={() => void set(!agent.supportAccess)}>
           {action.busy ? 'One moment…' : agent.supportAccess ? 'Turn support access off' : 'Allow support access'}
         </button>
       </div>
@@ -199,7 +202,7 @@ const Lifecycle = ({ agent, update }: Part) => {
         <button
           type="button"
           class={agent.status === 'ready' ? undefined : 'primary'}
-          disabled={action.busy}
+          aria-disabled={action.busy}
           onClick={() => void action.run(() => call(operation, { params: { id: agent.id } }))}
         >
           {action.busy ? 'One moment…' : `${word} ${agent.status === 'failed' ? '' : agent.name}`}
@@ -220,7 +223,7 @@ const DangerZone = ({ agent, update }: Part) => {
       <p>Its machine and everything on it go away, and its secret is scheduled for deletion. This cannot be undone.</p>
       {action.error !== null && <Problem error={action.error} />}
       <div>
-        <button type="button" class="danger" disabled={action.busy} onClick={() => setAsking(true)}>
+        <button type="button" class="danger" aria-disabled={action.busy} onClick={() => setAsking(true)}>
           Delete {agent.name}
         </button>
       </div>
@@ -272,7 +275,9 @@ export const AgentPage = () => {
   if (loaded.state === 'failed') {
     return (
       <div class="stack">
-        <PageTitle title="Agent">This agent is not here</PageTitle>
+        <PageTitle title="Agent">
+          {loaded.error.code === 'not_found' ? 'This agent is not here' : 'This agent cannot be shown right now'}
+        </PageTitle>
         <Problem error={loaded.error} retry={reload} />
         <p>
           <a href="/">Back to your agents</a>
@@ -303,7 +308,7 @@ export const AgentPage = () => {
             </p>
           </div>
         )}
-        {stale !== null && <Problem error={stale} />}
+        {stale !== null && <Problem error={stale} retry={reload} />}
         <Lifecycle {...part} />
         {agent.instance !== undefined && (
           <dl class="facts small">

@@ -4,7 +4,7 @@ import { type AnswerOf, type ApiError, type ApiResult, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { Loading, PageTitle, Problem } from '../parts/common.tsx'
 import { Time } from '../parts/time.tsx'
-import { KIND_NAMES } from '../words.ts'
+import { isKind, KIND_NAMES } from '../words.ts'
 
 type Page = AnswerOf<'GET /api/audit'>
 type Event = Page['events'][number]
@@ -56,8 +56,6 @@ const ACTORS: Record<Event['actor']['kind'], string> = {
   agent: 'The agent',
   stranger: 'Somebody unknown',
 }
-
-const isKind = (text: string): text is keyof typeof KIND_NAMES => text in KIND_NAMES
 
 const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, ownId: string | undefined): string => {
   const actor =

@@ -1,12 +1,13 @@
 import type { AgentBody } from '../../lambdas/contract/agents.ts'
-import { CREDENTIAL_KINDS } from '../../lambdas/contract/credential-kinds.ts'
 import { call } from '../api.ts'
-import { Loading, PageTitle, Problem, Status, useLoaded } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, useLoaded } from '../parts/common.tsx'
+import { Status } from '../parts/status.tsx'
 import { Time } from '../parts/time.tsx'
-import { isPassing, KIND_NAMES } from '../words.ts'
+import { isPassing, STATUS_WORDS } from '../states.ts'
+import { KIND_NAMES, KINDS } from '../words.ts'
 
 const credentialWords = ({ credentials }: AgentBody): string => {
-  const names = CREDENTIAL_KINDS.filter((kind) => credentials[kind].provided).map((kind) => KIND_NAMES[kind])
+  const names = KINDS.filter((kind) => credentials[kind].provided).map((kind) => KIND_NAMES[kind])
   return names.length === 0 ? 'none yet' : names.join(', ')
 }
 
@@ -35,8 +36,14 @@ export const Dashboard = () => {
     ({ agents }) => agents.some((agent) => isPassing(agent.status)),
     [],
   )
-  if (loaded.state === 'loading') return <Loading what="your agents" />
-  if (loaded.state === 'failed') return <Problem error={loaded.error} retry={reload} />
+  if (loaded.state !== 'ready') {
+    return (
+      <div class="stack">
+        <PageTitle title="Agents">Your agents</PageTitle>
+        {loaded.state === 'loading' ? <Loading what="your agents" /> : <Problem error={loaded.error} retry={reload} />}
+      </div>
+    )
+  }
   const { agents } = loaded.value
   return (
     <div class="stack loose">
@@ -48,7 +55,10 @@ export const Dashboard = () => {
           </a>
         )}
       </div>
-      {stale !== null && <Problem error={stale} />}
+      {stale !== null && <Problem error={stale} retry={reload} />}
+      <p class="visually-hidden" role="status">
+        {agents.map(({ name, status }) => `${name}: ${STATUS_WORDS[status]}`).join(', ')}
+      </p>
       {agents.length === 0 ? (
         <div class="stack">
           <p>
@@ -75,7 +85,7 @@ export const Dashboard = () => {
               <th scope="col">Support access</th>
             </tr>
           </thead>
-          <tbody aria-live="polite">
+          <tbody>
             {agents.map((agent) => (
               <Row key={agent.id} agent={agent} />
             ))}

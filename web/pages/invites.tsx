@@ -44,6 +44,8 @@ const InviteForm = ({ onIssued }: { onIssued: (issued: Issued) => void }) => {
     const result = await call('POST /api/admin/invites', { body: { email, role, ...place } })
     if (!result.ok) return result.error
     element.reset()
+    setRole('tenant')
+    setTenant('')
     onIssued({ link: result.value.link, email })
     return null
   }
@@ -195,7 +197,7 @@ export const Invites = () => {
       <PageTitle title="Invites">Invites</PageTitle>
       <section aria-label="New invite">
         {issued !== null && (
-          <div role="status">
+          <div role="status" tabIndex={-1} ref={(box) => box?.focus()} key={issued.link}>
             <ShownOnce
               key={issued.link}
               label={`The link for ${issued.email}. Send it yourself; it is not shown again.`}

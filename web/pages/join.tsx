@@ -3,7 +3,8 @@ import { PASSWORD_MIN_CHARACTERS } from '../../lambdas/contract/facts.ts'
 import { type AnswerOf, type ApiError, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle, Problem } from '../parts/common.tsx'
-import { ErrorSummary, PasswordField, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { ErrorSummary, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { PasswordField } from '../parts/password-field.tsx'
 import { Time } from '../parts/time.tsx'
 
 type Inspected = AnswerOf<'POST /api/invites/inspect'>
@@ -13,7 +14,7 @@ let code = ''
 
 const takeCode = (): string => {
   const fromAddress = location.hash.slice(1)
-  if (fromAddress !== '') {
+  if (fromAddress.startsWith('vst_inv_')) {
     code = fromAddress
     history.replaceState(null, '', location.pathname)
   }
@@ -64,7 +65,7 @@ const JoinForm = ({ invite }: { invite: Inspected }) => {
     code = ''
     element.reset()
     setWho(result.value)
-    go('/')
+    go('/', result.value)
     return null
   }
   return (
@@ -95,6 +96,7 @@ const JoinForm = ({ invite }: { invite: Inspected }) => {
 const ROLE_WORDS = { tenant: 'a member', admin: 'an admin', support: 'a support engineer' }
 
 export const Join = () => {
+  const { who } = useApp()
   const [invite, setInvite] = useState<Inspected | null>(null)
   const [problem, setProblem] = useState<ApiError | null>(null)
   const [why, setWhy] = useState<string | null>(null)
@@ -108,7 +110,9 @@ export const Join = () => {
   }
   useEffect(() => {
     void inspect()
-    const reread = (): void => void inspect()
+    const reread = (): void => {
+      if (location.hash.startsWith('#vst_inv_')) void inspect()
+    }
     addEventListener('hashchange', reread)
     return () => removeEventListener('hashchange', reread)
   }, [])
@@ -131,7 +135,8 @@ export const Join = () => {
             <p>
               <strong class="long">{invite.invitedBy}</strong> invited <strong class="long">{invite.email}</strong> as{' '}
               {ROLE_WORDS[invite.role ?? 'tenant']}
-              {invite.tenantName === undefined ? '' : ` of ${invite.tenantName}`}.
+              {invite.tenantName === undefined ? '' : ' of '}
+              <strong class="long">{invite.tenantName}</strong>.
             </p>
             {invite.expiresAt !== undefined && (
               <p class="quiet">
@@ -139,6 +144,11 @@ export const Join = () => {
               </p>
             )}
           </div>
+          {who?.account != null && (
+            <p class="notice warn">
+              You are signed in as {who.account.email}. Creating this account signs you out of that one in this browser.
+            </p>
+          )}
           <JoinForm invite={invite} />
         </>
       )}

@@ -38,7 +38,17 @@ export const Onboard = () => {
   const [progress, setProgress] = useState<Progress>({ name: '', supportAccess: true, key: '' })
   const restored = useRef(false)
   useEffect(() => {
-    setProgress(readProgress())
+    // The form stands in the page before this script runs: what was entered meanwhile counts more than what was kept.
+    const kept = readProgress()
+    const name = document.getElementById('name')
+    const refusal = document.getElementById('support-off')
+    const typed = name instanceof HTMLInputElement ? name.value : ''
+    const refused = refusal instanceof HTMLInputElement && refusal.checked
+    setProgress({
+      ...kept,
+      name: typed === '' ? kept.name : typed,
+      supportAccess: refused ? false : kept.supportAccess,
+    })
     restored.current = true
   }, [])
   useEffect(() => {

@@ -3,13 +3,14 @@ import { API_TOKEN_DEFAULT_DAYS, API_TOKEN_MAX_DAYS, PASSWORD_MIN_CHARACTERS } f
 import { type ApiError, call } from '../api.ts'
 import { Loading, PageTitle, Problem, useLoaded } from '../parts/common.tsx'
 import { Confirm } from '../parts/confirm.tsx'
-import { describedBy, ErrorSummary, Field, PasswordField, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { describedBy, ErrorSummary, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { ShownOnce } from '../parts/shown-once.tsx'
+import { PasswordField } from '../parts/password-field.tsx'
 import { Time } from '../parts/time.tsx'
 
 const never = (): boolean => false
 
-const Password = () => {
+const Password = ({ onChanged }: { onChanged: () => void }) => {
   const form = useForm({ password: 'newPassword' })
   const [done, setDone] = useState(false)
   const send = async (element: HTMLFormElement) => {
@@ -20,6 +21,7 @@ const Password = () => {
     if (!result.ok) return result.error
     element.reset()
     setDone(true)
+    onChanged()
     return null
   }
   return (
@@ -56,8 +58,8 @@ const deviceOf = (userAgent: string): string => {
   return system === undefined ? browser : `${browser} on ${system}`
 }
 
-const Sessions = () => {
-  const { loaded, reload } = useLoaded(() => call('GET /api/sessions'), never, [])
+const Sessions = ({ version }: { version: number }) => {
+  const { loaded, reload } = useLoaded(() => call('GET /api/sessions'), never, [version])
   const [error, setError] = useState<ApiError | null>(null)
   const end = async (action: () => Promise<{ ok: boolean; error?: ApiError }>): Promise<void> => {
     const result = await action()
@@ -254,11 +256,14 @@ const Tokens = () => {
   )
 }
 
-export const Settings = () => (
-  <div class="stack loose">
-    <PageTitle title="Settings">Settings</PageTitle>
-    <Password />
-    <Sessions />
-    <Tokens />
-  </div>
-)
+export const Settings = () => {
+  const [version, setVersion] = useState(0)
+  return (
+    <div class="stack loose">
+      <PageTitle title="Settings">Settings</PageTitle>
+      <Password onChanged={() => setVersion(version + 1)} />
+      <Sessions version={version} />
+      <Tokens />
+    </div>
+  )
+}

@@ -1,7 +1,8 @@
 import { call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle } from '../parts/common.tsx'
-import { describedBy, ErrorSummary, Field, PasswordField, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { describedBy, ErrorSummary, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { PasswordField } from '../parts/password-field.tsx'
 
 const LABELS = { email: 'E-mail', password: 'Password' }
 
@@ -14,7 +15,7 @@ export const SignIn = () => {
     })
     if (!result.ok) return result.error
     setWho(result.value)
-    if (path === '/signin') go('/')
+    if (path === '/signin') go('/', result.value)
     return null
   }
   const signedInAs = path === '/signin' ? who?.account?.email : undefined

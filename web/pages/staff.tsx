@@ -22,8 +22,14 @@ export const Staff = () => {
     setError(result.ok ? null : result.error)
     reload()
   }
-  if (loaded.state === 'loading') return <Loading what="staff" />
-  if (loaded.state === 'failed') return <Problem error={loaded.error} retry={reload} />
+  if (loaded.state !== 'ready') {
+    return (
+      <div class="stack">
+        <PageTitle title="Staff">Staff</PageTitle>
+        {loaded.state === 'loading' ? <Loading what="staff" /> : <Problem error={loaded.error} retry={reload} />}
+      </div>
+    )
+  }
   return (
     <div class="stack loose">
       <div class="stack tight">
@@ -63,6 +69,7 @@ export const Staff = () => {
                 <button
                   type="button"
                   class="plain"
+                  aria-label={`Make ${account.email} ${account.role === 'admin' ? 'support' : 'admin'}`}
                   onClick={() => void change(account, { role: account.role === 'admin' ? 'support' : 'admin' })}
                 >
                   Make {account.role === 'admin' ? 'support' : 'admin'}
@@ -70,6 +77,7 @@ export const Staff = () => {
                 <button
                   type="button"
                   class="plain"
+                  aria-label={`${account.status === 'active' ? 'Suspend' : 'Resume'} ${account.email}`}
                   onClick={() => void change(account, { status: account.status === 'active' ? 'suspended' : 'active' })}
                 >
                   {account.status === 'active' ? 'Suspend' : 'Resume'}

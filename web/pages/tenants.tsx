@@ -74,8 +74,14 @@ export const Tenants = () => {
     () => false,
     [],
   )
-  if (loaded.state === 'loading') return <Loading what="tenants" />
-  if (loaded.state === 'failed') return <Problem error={loaded.error} retry={reload} />
+  if (loaded.state !== 'ready') {
+    return (
+      <div class="stack">
+        <PageTitle title="Tenants">Tenants</PageTitle>
+        {loaded.state === 'loading' ? <Loading what="tenants" /> : <Problem error={loaded.error} retry={reload} />}
+      </div>
+    )
+  }
   const { tenants } = loaded.value
   const suspended = tenants.filter(({ status }) => status === 'suspended').length
   return (

@@ -9,7 +9,8 @@ export interface AppState {
   path: string
   who: WhoAmI | null
   setWho: (who: WhoAmI) => void
-  go: (path: string) => void
+  /** Shows another page; `caller` where who is signed in has just changed. */
+  go: (path: string, caller?: WhoAmI) => void
 }
 
 export const NOBODY: WhoAmI = { account: null, tenant: null, session: null }

@@ -1,10 +1,15 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { AgentBody } from '../../lambdas/contract/agents.ts'
 import type { ApiError, ApiResult } from '../api.ts'
-import { isPassing, STATUS_WORDS } from '../words.ts'
 import { useApp } from './app-state.tsx'
-import { errorSentence } from './form.tsx'
+import { errorSentence, SignInElsewhere } from './form.tsx'
+
+let headingWantsFocus = false
+
+/** The next page's heading takes the focus: after a link or a step back, not when a page is opened afresh. */
+export const focusHeadingNext = (): void => {
+  headingWantsFocus = true
+}
 
 /** The one heading of a page; it gets the focus after a change of page, so that a screen reader starts there. */
 export const PageTitle = ({ children, title }: { children: ComponentChildren; title?: string }) => {
@@ -14,7 +19,8 @@ export const PageTitle = ({ children, title }: { children: ComponentChildren; ti
     if (title !== undefined) document.title = `${title} · Vestibule`
   }, [title])
   useEffect(() => {
-    if (document.activeElement === document.body) heading.current?.focus()
+    if (headingWantsFocus) heading.current?.focus()
+    headingWantsFocus = false
   }, [path])
   return (
     <h1 ref={heading} tabIndex={-1} class="long">
@@ -23,13 +29,11 @@ export const PageTitle = ({ children, title }: { children: ComponentChildren; ti
   )
 }
 
-export const Status = ({ status }: Pick<AgentBody, 'status'>) => (
-  <span class={`state ${isPassing(status) ? 'passing' : status}`}>{STATUS_WORDS[status]}</span>
-)
-
 export const Problem = ({ error, retry }: { error: ApiError; retry?: () => void }) => (
   <div class="notice bad" role="alert">
-    <p>{errorSentence(error)}</p>
+    <p>
+      {errorSentence(error)} {error.code === 'unauthenticated' && <SignInElsewhere />}
+    </p>
     {retry !== undefined && (
       <div>
         <button type="button" onClick={retry}>
@@ -39,6 +43,9 @@ export const Problem = ({ error, retry }: { error: ApiError; retry?: () => void 
     )}
   </div>
 )
+
+/** Failures that pass by themselves. */
+const RETRIED: readonly string[] = ['offline', 'unavailable', 'rate_limited', 'internal']
 
 type Loaded<T> = { state: 'loading' } | { state: 'ready'; value: T } | { state: 'failed'; error: ApiError }
 
@@ -71,8 +78,9 @@ export const useLoaded = <T,>(
       if (result.error.code === 'unauthenticated') setWho({ account: null, tenant: null, session: null })
       setStale(result.error)
       setLoaded((was) => (was.state === 'ready' ? was : { state: 'failed', error: result.error }))
-      if (result.error.code === 'offline' || result.error.code === 'unavailable')
-        timer = setTimeout(() => void turn(), 4000)
+      if (RETRIED.includes(result.error.code)) {
+        timer = setTimeout(() => void turn(), (result.error.retryAfterSeconds ?? 4) * 1000)
+      }
     }
     void turn()
     return () => {
@@ -101,7 +109,12 @@ export const Loading = ({ what }: { what: string }) => (
 export const useLater = <T,>(wanted: boolean, load: () => Promise<T>): T | null => {
   const [part, setPart] = useState<{ module: T } | null>(null)
   useEffect(() => {
-    if (wanted && part === null) void load().then((module) => setPart({ module }))
+    if (wanted && part === null) {
+      void load().then(
+        (module) => setPart({ module }),
+        () => location.reload(),
+      )
+    }
   }, [wanted])
   return part?.module ?? null
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 
 interface ConfirmProps {
   open: boolean
@@ -15,6 +15,7 @@ interface ConfirmProps {
 export const Confirm = ({ open, title, children, action, typeToConfirm, onConfirm, onClose }: ConfirmProps) => {
   const dialog = useRef<HTMLDialogElement>(null)
   const [typed, setTyped] = useState('')
+  const id = useId()
   useEffect(() => {
     if (open && dialog.current?.open === false) {
       setTyped('')
@@ -24,7 +25,7 @@ export const Confirm = ({ open, title, children, action, typeToConfirm, onConfir
   }, [open])
   const ready = typeToConfirm === undefined || typed === typeToConfirm
   return (
-    <dialog ref={dialog} onClose={onClose} aria-labelledby="confirm-title">
+    <dialog ref={dialog} onClose={onClose} aria-labelledby={`${id}-title`}>
       <form
         method="dialog"
         class="stack"
@@ -33,17 +34,17 @@ export const Confirm = ({ open, title, children, action, typeToConfirm, onConfir
           if (ready) onConfirm()
         }}
       >
-        <h2 id="confirm-title" class="long">
+        <h2 id={`${id}-title`} class="long">
           {title}
         </h2>
         {children}
         {typeToConfirm !== undefined && (
           <div class="field">
-            <label for="confirm-name">
+            <label for={`${id}-name`}>
               Type <strong class="long">{typeToConfirm}</strong> to confirm
             </label>
             <input
-              id="confirm-name"
+              id={`${id}-name`}
               type="text"
               autocomplete="off"
               value={typed}
@@ -55,7 +56,7 @@ export const Confirm = ({ open, title, children, action, typeToConfirm, onConfir
           <button type="submit" class="danger primary" disabled={!ready}>
             {action}
           </button>
-          <button type="button" onClick={onClose}>
+          <button type="button" autofocus={typeToConfirm === undefined} onClick={onClose}>
             Keep it
           </button>
         </div>

@@ -1,3 +1,4 @@
+import { useEffect } from 'preact/hooks'
 import type { AgentBody } from '../../lambdas/contract/agents.ts'
 import type { CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
 import { call } from '../api.ts'
@@ -15,6 +16,7 @@ interface EditorProps {
 export const CredentialEditor = ({ agentId, kind, onStored, onClose }: EditorProps) => {
   const name = `edit-${kind}`
   const form = useForm({ [kind]: name, credentials: name })
+  useEffect(() => document.getElementById(name)?.focus(), [])
   const send = async (value: string) => {
     const result = await call('PATCH /api/agents/{id}/credentials', {
       params: { id: agentId },

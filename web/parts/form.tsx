@@ -8,21 +8,40 @@ export interface FieldError {
   sentence: string
 }
 
-/** Errors of an answer, each at its field where it has one. `fields` maps the API's paths to input names. */
-const toFieldErrors = (error: ApiError, fields: Readonly<Record<string, string>>): FieldError[] =>
-  error.issues.map(({ path, rule }) => ({ field: fields[path] ?? path, sentence: ruleSentence(rule) }))
+/** Errors of an answer, the first one of each field. `fields` maps the API's paths to input names. */
+const toFieldErrors = (error: ApiError, fields: Readonly<Record<string, string>>): FieldError[] => {
+  const byField = new Map<string, string>()
+  for (const { path, rule } of error.issues) {
+    const field = fields[path] ?? path
+    const input = document.getElementById(field)
+    const isEmpty = input instanceof HTMLInputElement && input.value.trim() === ''
+    if (!byField.has(field)) byField.set(field, ruleSentence(isEmpty && rule === 'too_short' ? 'required' : rule))
+  }
+  return [...byField].map(([field, sentence]) => ({ field, sentence }))
+}
 
 const waitSentence = (seconds: number): string => {
-  if (seconds < 90) return ` You can try again in ${seconds} seconds.`
-  return ` You can try again in about ${Math.ceil(seconds / 60)} minutes.`
+  if (seconds < 90) return seconds === 1 ? 'one second' : `${seconds} seconds`
+  return `about ${Math.ceil(seconds / 60)} minutes`
 }
 
 export const errorSentence = ({ message, retryAfterSeconds, code }: ApiError): string =>
-  message + (code === 'rate_limited' && retryAfterSeconds !== null ? waitSentence(retryAfterSeconds) : '')
+  code === 'rate_limited' && retryAfterSeconds !== null
+    ? `That was too many attempts. You can try again in ${waitSentence(retryAfterSeconds)}.`
+    : message
+
+/** What was typed here stays while somebody signs in again beside it. */
+export const SignInElsewhere = () => (
+  <a href="/signin" target="_blank">
+    Sign in in a new tab, then try again here
+  </a>
+)
 
 /** Sending a form once: busy while it runs, errors at their fields and in a summary that gets the focus. */
 export const useForm = (fields: Readonly<Record<string, string>> = {}) => {
   const [busy, setBusy] = useState(false)
+  const sending = useRef(false)
+  const [code, setCode] = useState<ApiError['code'] | null>(null)
   const [errors, setErrors] = useState<FieldError[]>([])
   const [general, setGeneral] = useState<string | null>(null)
 
@@ -35,14 +54,18 @@ export const useForm = (fields: Readonly<Record<string, string>> = {}) => {
     busy,
     errors,
     general,
+    code,
     show,
     errorOf: (field: string): string | undefined => errors.find((error) => error.field === field)?.sentence,
     run: async (action: () => Promise<ApiError | null>): Promise<void> => {
-      if (busy) return
+      if (sending.current) return
+      sending.current = true
       setBusy(true)
       show([], null)
       const error = await action()
+      sending.current = false
       setBusy(false)
+      setCode(error?.code ?? null)
       if (error !== null) show(toFieldErrors(error, fields), error.issues.length > 0 ? null : errorSentence(error))
     },
   }
@@ -60,7 +83,11 @@ export const ErrorSummary = ({ form, labels = {} }: { form: FormState; labels?: 
   return (
     <div ref={box} class="notice bad summary" role="alert" tabIndex={-1}>
       <h2>That did not work yet</h2>
-      {form.general !== null && <p>{form.general}</p>}
+      {form.general !== null && (
+        <p>
+          {form.general} {form.code === 'unauthenticated' && <SignInElsewhere />}
+        </p>
+      )}
       {form.errors.length > 0 && (
         <ul>
           {form.errors.map(({ field, sentence }) => (
@@ -120,54 +147,8 @@ export const SubmitButton = ({
   kind?: string
 }) => (
   <div class="row">
-    <button type="submit" class={kind} disabled={busy}>
+    <button type="submit" class={kind} aria-disabled={busy}>
       {busy ? 'One moment…' : children}
     </button>
   </div>
 )
-
-export const PasswordField = (props: {
-  name: string
-  label: string
-  error?: string
-  isNew?: boolean
-  minimum?: number
-}) => {
-  const { name, label, error, isNew = false, minimum } = props
-  const [shown, setShown] = useState(false)
-  const [length, setLength] = useState(0)
-  const help =
-    minimum === undefined ? undefined : (
-      <>
-        At least {minimum} characters. Four or five unrelated words are easy to keep in mind and hard to guess.{' '}
-        <span aria-live="polite">
-          {length > 0 && (length < minimum ? `${minimum - length} to go.` : 'Long enough.')}
-        </span>
-      </>
-    )
-  const input = {
-    id: name,
-    name,
-    autocomplete: isNew ? ('new-password' as const) : ('current-password' as const),
-    'aria-invalid': error !== undefined,
-    'aria-describedby': describedBy(name, error, help !== undefined),
-    onInput: (event: { currentTarget: HTMLInputElement }) =>
-      setLength(Array.from(event.currentTarget.value.normalize('NFC')).length),
-    required: true,
-  }
-  return (
-    <Field name={name} label={label} error={error} help={help}>
-      <div class="with-button">
-        {shown ? <input {...input} type="text" /> : <input {...input} type="password" />}
-        <button
-          type="button"
-          aria-pressed={shown}
-          aria-label={`${shown ? 'Hide' : 'Show'} what is typed: ${label}`}
-          onClick={() => setShown(!shown)}
-        >
-          {shown ? 'Hide' : 'Show'}
-        </button>
-      </div>
-    </Field>
-  )
-}

@@ -1,36 +1,10 @@
 import { useState } from 'preact/hooks'
 import { type CredentialKind, credentialRule, recogniseCredential } from '../../lambdas/contract/credential-kinds.ts'
 import { KIND_NAMES, ruleSentence } from '../words.ts'
+import { useLater } from './common.tsx'
 import { describedBy, Field } from './form.tsx'
 
-const GUIDES: Record<CredentialKind, readonly string[]> = {
-  claudeCodeToken: [
-    'On your own computer, run: claude setup-token',
-    'Sign in with the Claude account that the agent should use.',
-    'Copy the token; it begins with sk-ant-oat.',
-  ],
-  anthropicApiKey: [
-    'Open the Anthropic Console and go to API keys.',
-    'Create a key for this agent alone, so that you can revoke it alone.',
-    'Copy the key; it begins with sk-ant-api.',
-  ],
-  githubToken: [
-    'On GitHub, open Settings, Developer settings, Fine-grained tokens.',
-    'Choose only the repositories that the agent may work on.',
-    'Allow Contents and Pull requests: read and write. Nothing more is needed.',
-    'Copy the token; it begins with github_pat_ (or ghp_ for a classic one).',
-  ],
-  slackBotToken: [
-    'Create a Slack app for the agent and turn on Socket Mode.',
-    'Give the bot app_mentions:read, chat:write and im:history, then install it.',
-    'Under OAuth & Permissions copy the bot token; it begins with xoxb-.',
-  ],
-  slackAppToken: [
-    'In the same Slack app, open Basic Information, App-Level Tokens.',
-    'Generate one with the scope connections:write.',
-    'Copy it; it begins with xapp-.',
-  ],
-}
+const loadGuides = () => import('./credential-guides.ts')
 
 const hintFor = (kind: CredentialKind, text: string): { word: string; good: boolean } | null => {
   if (text === '') return null
@@ -53,6 +27,8 @@ export const SecretField = ({
   error?: string
   optional?: string
 }) => {
+  const [asked, setAsked] = useState(false)
+  const guides = useLater(asked, loadGuides)
   const [hint, setHint] = useState<{ word: string; good: boolean } | null>(null)
   return (
     <Field
@@ -60,10 +36,10 @@ export const SecretField = ({
       label={`${KIND_NAMES[kind]}${optional === undefined ? '' : ` (${optional})`}`}
       error={error}
       help={
-        <details>
+        <details onToggle={(event) => setAsked(event.currentTarget.open)}>
           <summary>Where to get it</summary>
           <ol>
-            {GUIDES[kind].map((step) => (
+            {guides?.GUIDES[kind].map((step) => (
               <li key={step}>{step}</li>
             ))}
           </ol>
