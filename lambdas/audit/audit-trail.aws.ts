@@ -44,6 +44,8 @@ export interface AuditedChange<R extends string> {
   chain: string
   event: AuditDraft
   steps: (sequence: number) => readonly TransactStep<R>[]
+  /** True where this is a chain's first event by its nature: spares the look for a head that is not there. */
+  startsChain?: boolean
 }
 
 /**
@@ -107,8 +109,11 @@ export const createAuditTrail = (deps: {
 
   const commitOnce = async <R extends string>(
     change: AuditedChange<R>,
+    isFirstTry: boolean,
   ): Promise<Result<AuditEvent, { reason: R | 'head_moved' }>> => {
-    const head = heads.get(change.chain) ?? (await readHead(change.chain)) ?? genesisOf(change.chain)
+    const known =
+      heads.get(change.chain) ?? (isFirstTry && change.startsChain === true ? genesisOf(change.chain) : null)
+    const head = known ?? (await readHead(change.chain)) ?? genesisOf(change.chain)
     const now = clock.now()
     const event = linkEvent(change.chain, head, newEventId(now, random), now, change.event)
     const steps: TransactStep<R | 'head_moved'>[] = [...change.steps(event.sequence), ...appendSteps(head, event)]
@@ -123,7 +128,7 @@ export const createAuditTrail = (deps: {
   const commit = <R extends string>(change: AuditedChange<R>): Promise<Result<AuditEvent, { reason: R }>> =>
     runExclusive(change.chain, async () => {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-        const committed = await commitOnce(change)
+        const committed = await commitOnce(change, attempt === 0)
         if (committed.ok) return committed
         const { reason } = committed.failure
         if (reason !== 'head_moved') return fail({ reason })

@@ -3,7 +3,7 @@ import { DependencyError } from '../aws/errors.aws.ts'
 import { whereThrown } from '../core/logger.ts'
 import type { AgentsDeps, CommonDeps, IdentityDeps } from './deps.ts'
 import { createEndpoints } from './endpoint.ts'
-import { toErrorResponse } from './error-response.ts'
+import { refuse } from './refuse.ts'
 import { plainPath } from './middleware/plain-path.ts'
 import { requestFacts } from './middleware/request-facts.ts'
 import type { AppEnv, Platform } from './request.ts'
@@ -20,7 +20,7 @@ const createBase = (deps: CommonDeps, gate?: MiddlewareHandler<AppEnv>): Hono<Ap
   app.use(requestFacts(deps))
   if (gate !== undefined) app.use(gate)
   app.use(plainPath)
-  app.notFound((c) => toErrorResponse({ code: 'not_found', reason: 'no_route' }, c.get('facts').requestId))
+  app.notFound((c) => refuse(c, { code: 'not_found', reason: 'no_route' }))
   app.onError((error, c) => {
     const { requestId } = c.get('facts')
     if (error instanceof DependencyError) {
@@ -30,10 +30,10 @@ const createBase = (deps: CommonDeps, gate?: MiddlewareHandler<AppEnv>): Hono<Ap
         reason: error.kind,
         errorName: error.cause instanceof Error ? error.cause.name : 'unknown',
       })
-      return toErrorResponse({ code: 'unavailable', reason: error.kind }, requestId)
+      return refuse(c, { code: 'unavailable', reason: error.kind })
     }
     deps.logger.error('request broke', { requestId, errorName: error.name, where: whereThrown(error) })
-    return toErrorResponse({ code: 'internal', reason: error.name }, requestId)
+    return refuse(c, { code: 'internal', reason: error.name })
   })
   return app
 }

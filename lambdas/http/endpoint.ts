@@ -9,10 +9,11 @@ import { addressBucket } from '../limits/address-bucket.ts'
 import { actorOf, chainOf, type Principal, type Tenant } from '../sessions/principal.ts'
 import { isJsonType, readBody } from './body.ts'
 import type { CommonDeps } from './deps.ts'
-import { type Failure, toErrorResponse, toRefusal } from './error-response.ts'
+import { type Failure, toRefusal } from './error-response.ts'
 import type { Refusal } from './errors.ts'
 import { type Credentials, identifyCaller, readCredentials } from './identify-caller.ts'
 import { toIssues } from './issues.ts'
+import { refuse } from './refuse.ts'
 import type { AppContext, AppEnv, Platform } from './request.ts'
 import { isSameOrigin } from './same-origin.ts'
 
@@ -48,7 +49,9 @@ const MAKES_SESSION: readonly OperationName[] = ['POST /api/signup', 'POST /api/
 const READS_OWN_COOKIE: readonly OperationName[] = ['POST /api/logout']
 
 const readQuery = (url: string): Result<Record<string, string>, Refusal> => {
-  const entries = [...new URL(url).searchParams]
+  const start = url.indexOf('?')
+  if (start === -1) return ok({})
+  const entries = [...new URLSearchParams(url.slice(start))]
   const query = Object.fromEntries(entries)
   return entries.length > MAX_QUERY_PARAMETERS || Object.keys(query).length !== entries.length
     ? fail({ code: 'invalid_input', reason: 'query_repeated', issues: [{ path: 'query', rule: 'repeated' }] })
@@ -159,11 +162,6 @@ export const createEndpoints = (app: Hono<AppEnv>, deps: CommonDeps, platform: P
     return fail(denied)
   }
 
-  const refuse = (c: AppContext, refusal: Refusal): Response => {
-    c.set('refusalReason', refusal.reason)
-    return toErrorResponse(refusal, c.get('facts').requestId)
-  }
-
   return <N extends OperationName>(name: N, handle: Handler<N>): void => {
     const operation: Operation = operations[name]
     const [method = '', path = ''] = name.split(' ')
@@ -202,10 +200,9 @@ export const createEndpoints = (app: Hono<AppEnv>, deps: CommonDeps, platform: P
         return refuse(c, isRefusal(result.failure) ? result.failure : toRefusal(result.failure))
       }
       const answer: { body?: unknown; cookies?: string[] } = result.value
-      const headers = new Headers((answer.cookies ?? []).map((cookie): [string, string] => ['set-cookie', cookie]))
-      if (operation.status === 204) return new Response(null, { status: 204, headers })
-      headers.set('content-type', 'application/json')
-      return new Response(JSON.stringify(answer.body), { status: operation.status, headers })
+      for (const cookie of answer.cookies ?? []) c.header('set-cookie', cookie, { append: true })
+      if (operation.status === 204) return c.body(null, 204)
+      return c.body(JSON.stringify(answer.body), operation.status, { 'content-type': 'application/json' })
     })
   }
 }

@@ -125,7 +125,7 @@ export const toRefusal = (failure: Failure): Refusal => {
 }
 
 /** The error shape of the API. It never holds a value that was sent. */
-export const toErrorResponse = (refusal: Refusal, requestId: string): Response => {
+export const toErrorAnswer = (refusal: Refusal, requestId: string) => {
   const body: ErrorBody = {
     error: {
       code: refusal.code,
@@ -137,5 +137,11 @@ export const toErrorResponse = (refusal: Refusal, requestId: string): Response =
   const headers: Record<string, string> = { 'content-type': 'application/json' }
   if (refusal.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.max(1, refusal.retryAfterSeconds))
   else if (refusal.code === 'unavailable') headers['retry-after'] = '5'
-  return new Response(JSON.stringify(body), { status: refusal.status ?? ERROR_STATUS[refusal.code], headers })
+  return { text: JSON.stringify(body), status: refusal.status ?? ERROR_STATUS[refusal.code], headers }
+}
+
+/** The same as a whole response, for places outside the app: a wrong host, an event that is none. */
+export const toErrorResponse = (refusal: Refusal, requestId: string): Response => {
+  const { text, ...init } = toErrorAnswer(refusal, requestId)
+  return new Response(text, init)
 }

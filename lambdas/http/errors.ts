@@ -5,7 +5,7 @@ import type { Issue } from '../contract/errors.ts'
 export interface Refusal {
   code: ErrorCode
   /** Where a code has another status than usual in one place. */
-  status?: number
+  status?: 404
   reason: string
   message?: string
   issues?: Issue[]

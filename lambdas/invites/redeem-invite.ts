@@ -108,6 +108,7 @@ export const redeemInvite = async (deps: RedeemDeps, input: RedeemInput): Promis
   const { sessionId } = opened.session
   const committed = await deps.audit.commit<InviteRefusal>({
     chain: invite.tenantId ?? PLATFORM_CHAIN,
+    startsChain: invite.opensTenant,
     event: {
       actor: { kind: invite.role, id: account.accountId },
       action: 'invite.redeemed',

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { CREDENTIAL_KINDS, type CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
 import { call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
@@ -36,7 +36,10 @@ export const Onboard = () => {
   const { go } = useApp()
   const form = useForm(FIELDS)
   const [progress, setProgress] = useState<Progress>({ name: '', supportAccess: true, key: '' })
-  const restored = useRef(false)
+  const change = (next: Progress): void => {
+    setProgress(next)
+    sessionStorage.setItem(STORE, JSON.stringify(next))
+  }
   useEffect(() => {
     // The form stands in the page before this script runs: what was entered meanwhile counts more than what was kept.
     const kept = readProgress()
@@ -44,16 +47,12 @@ export const Onboard = () => {
     const refusal = document.getElementById('support-off')
     const typed = name instanceof HTMLInputElement ? name.value : ''
     const refused = refusal instanceof HTMLInputElement && refusal.checked
-    setProgress({
+    change({
       ...kept,
       name: typed === '' ? kept.name : typed,
       supportAccess: refused ? false : kept.supportAccess,
     })
-    restored.current = true
   }, [])
-  useEffect(() => {
-    if (restored.current && progress.key !== '') sessionStorage.setItem(STORE, JSON.stringify(progress))
-  }, [progress])
 
   const send = async (element: HTMLFormElement) => {
     const result = await call('POST /api/agents', {
@@ -73,7 +72,7 @@ export const Onboard = () => {
     if (!result.ok) {
       // A refused request made nothing, so what is sent next is another request.
       if (result.error.code !== 'offline' && result.error.code !== 'unavailable')
-        setProgress({ ...progress, key: crypto.randomUUID() })
+        change({ ...progress, key: crypto.randomUUID() })
       return result.error
     }
     element.reset()
@@ -117,7 +116,7 @@ export const Onboard = () => {
             value={progress.name}
             aria-invalid={nameError !== undefined}
             aria-describedby={describedBy('name', nameError, true)}
-            onInput={(event) => setProgress({ ...progress, name: event.currentTarget.value })}
+            onInput={(event) => change({ ...progress, name: event.currentTarget.value })}
             required
           />
         </Field>
@@ -148,7 +147,7 @@ export const Onboard = () => {
               type="radio"
               name="support"
               checked={progress.supportAccess}
-              onChange={() => setProgress({ ...progress, supportAccess: true })}
+              onChange={() => change({ ...progress, supportAccess: true })}
             />
             <label for="support-on">Allow it</label>
             <p class="help">
@@ -162,7 +161,7 @@ export const Onboard = () => {
               type="radio"
               name="support"
               checked={!progress.supportAccess}
-              onChange={() => setProgress({ ...progress, supportAccess: false })}
+              onChange={() => change({ ...progress, supportAccess: false })}
             />
             <label for="support-off">Do not allow it</label>
             <p class="help">

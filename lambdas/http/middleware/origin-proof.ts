@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { equalsConstantTime, sha256Bytes } from '../../core/digest.ts'
 import type { Secret } from '../../core/secret.ts'
-import { toErrorResponse } from '../error-response.ts'
+import { refuse } from '../refuse.ts'
 import type { AppEnv } from '../request.ts'
 
 export const ORIGIN_PROOF_HEADER = 'x-vestibule-origin-proof'
@@ -16,9 +16,5 @@ export const originProof =
     const given = sha256Bytes(c.req.header(ORIGIN_PROOF_HEADER) ?? '')
     const accepted = await proofs()
     if (accepted.some((proof) => equalsConstantTime(given, sha256Bytes(proof.reveal())))) return next()
-    c.set('refusalReason', 'origin_proof')
-    return toErrorResponse(
-      { code: 'forbidden', reason: 'origin_proof', message: 'Call the site, not this address.' },
-      c.get('facts').requestId,
-    )
+    return refuse(c, { code: 'forbidden', reason: 'origin_proof', message: 'Call the site, not this address.' })
   }

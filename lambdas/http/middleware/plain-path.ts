@@ -1,13 +1,12 @@
 import type { MiddlewareHandler } from 'hono'
-import { toErrorResponse } from '../error-response.ts'
+import { refuse } from '../refuse.ts'
 import type { AppEnv } from '../request.ts'
 
-const PLAIN_PATH = /^(?:\/[A-Za-z0-9._~-]+)+$/
+/** Origin, then segments of unreserved characters (RFC 3986) that are no dot segments, then a query if there is one. */
+const PLAIN_URL = /^[a-z]+:\/\/[^/]+(?:\/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~-]+)+(?:\?|$)/
 
 /** One spelling per path: what needs decoding, folding or collapsing to match a route is not found. */
 export const plainPath: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const { pathname } = new URL(c.req.url)
-  if (PLAIN_PATH.test(pathname) && !pathname.split('/').some((part) => part === '.' || part === '..')) return next()
-  c.set('refusalReason', 'path_spelling')
-  return toErrorResponse({ code: 'not_found', reason: 'path_spelling' }, c.get('facts').requestId)
+  if (PLAIN_URL.test(c.req.url)) return next()
+  return refuse(c, { code: 'not_found', reason: 'path_spelling' })
 }

@@ -14,6 +14,8 @@ const API_HEADERS: Record<string, string> = {
   'strict-transport-security': 'max-age=63072000; includeSubDomains',
 }
 
+const API_HEADER_LIST = Object.entries(API_HEADERS)
+
 /** Gives each request its id, and writes one line when it is answered: operation and reason, never what was sent. */
 export const requestFacts =
   ({ random, logger }: { random: Random; logger: Logger }): MiddlewareHandler<AppEnv> =>
@@ -21,10 +23,11 @@ export const requestFacts =
     const requestId = random.bytes(12).toString('hex')
     const startedAt = performance.now()
     c.set('facts', { requestId, startedAt })
+    // Prepared before the answer, so that every answer is made once and with them.
+    for (const [name, value] of API_HEADER_LIST) c.header(name, value)
+    c.header('x-request-id', requestId)
     await next()
-    const { headers, status } = c.res
-    for (const [name, value] of Object.entries(API_HEADERS)) headers.set(name, value)
-    headers.set('x-request-id', requestId)
+    const { status } = c.res
     const principal = c.get('principal')
     logger.info('answered', {
       requestId,
