@@ -11,7 +11,7 @@ import { createHttpHandler } from '../lambdas/entry/http-handler.ts'
 import { systemRandom } from '../lambdas/core/random.ts'
 import { Secret } from '../lambdas/core/secret.ts'
 import { buildSite } from '../web/build.ts'
-import { createBrowser, ORIGIN } from '../test/support/browser.ts'
+import { createBrowser } from '../test/support/browser.ts'
 import { measureCriticalPath } from '../test/support/critical-path.ts'
 import { createHarness, CREDENTIALS, PASSWORD } from '../test/support/harness.ts'
 
@@ -83,7 +83,7 @@ const createFloor = () => {
 }
 
 const benchList = async (): Promise<void> => {
-  const house = await createHarness()
+  const house = await createHarness({ random: systemRandom })
   const ana = await house.join(await house.joinAsAdmin(), 'ana@example.com')
   await ana.post('/api/agents', { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } })
   const cookie = [...ana.cookies].map(([name, value]) => `${name}=${value}`).join('; ')

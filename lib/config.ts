@@ -29,7 +29,7 @@ export const readDeployConfig = (app: App): DeployConfig => {
   if (parsed.success) return parsed.data
   const problems = parsed.error.issues.map(({ path, message }) => {
     const key = path.join('.')
-    return `${key} is "${String(given[key])}"; give ${message}`
+    return `${key} is ${JSON.stringify(given[key])}; give ${message}`
   })
   throw new Error(`the deploy configuration does not fit: ${problems.join('; ')} (cdk -c key=value)`)
 }

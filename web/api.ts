@@ -31,8 +31,8 @@ const OFFLINE: ApiError = {
   retryAfterSeconds: null,
 }
 
-const fillPath = (path: string, params: Record<string, unknown>): string =>
-  path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name] ?? '')))
+const fillPath = (path: string, params: Readonly<Record<string, string>>): string =>
+  path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
 
 const readError = async (response: Response): Promise<ApiError> => {
   const retryAfter = response.headers.get('retry-after')
@@ -51,7 +51,7 @@ export const call = async <N extends OperationName>(
   options: CallOptions<N> = {},
 ): Promise<ApiResult<AnswerOf<N>>> => {
   const [method = 'GET', path = ''] = name.split(' ')
-  const query = new URLSearchParams(Object.entries(options.query ?? {}).map(([key, value]) => [key, String(value)]))
+  const query = new URLSearchParams(Object.entries(options.query ?? {}))
   const headers = new Headers()
   if (options.body !== undefined) headers.set('content-type', 'application/json')
   if (options.idempotencyKey !== undefined) headers.set('idempotency-key', options.idempotencyKey)

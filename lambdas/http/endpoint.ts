@@ -7,6 +7,7 @@ import { fail, ok, type Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
 import { addressBucket } from '../limits/address-bucket.ts'
 import { actorOf, chainOf, type Principal, type Tenant } from '../sessions/principal.ts'
+import { answer } from './answer.ts'
 import { isJsonType, readBody } from './body.ts'
 import type { CommonDeps } from './deps.ts'
 import { type Failure, toRefusal } from './error-response.ts'
@@ -78,6 +79,7 @@ const parseWith = (schema: z.ZodType, value: unknown): Result<unknown, Refusal> 
     : fail({ code: 'invalid_input', reason: 'schema', issues: toIssues(parsed.error) })
 }
 
+const NO_BODY = ok(new Uint8Array())
 const EMPTY_BODY = z.strictObject({}).optional()
 
 const isRefusal = (failure: Failure | Refusal): failure is Refusal => 'code' in failure
@@ -124,7 +126,8 @@ export const createEndpoints = (app: Hono<AppEnv>, deps: CommonDeps, platform: P
     name: OperationName,
     operation: Operation,
   ): Promise<Result<{ bytes: Uint8Array; principal: Principal | null; credentials: Credentials }, Refusal>> => {
-    const body = await readBody(c.req.raw)
+    const unsafe = c.req.method !== 'GET' && c.req.method !== 'HEAD'
+    const body = unsafe ? await readBody(c.req.raw) : NO_BODY
     if (!body.ok) {
       const { reason } = body.failure
       return fail({ code: reason === 'body_too_large' ? 'too_large' : 'malformed', reason })
@@ -138,7 +141,6 @@ export const createEndpoints = (app: Hono<AppEnv>, deps: CommonDeps, platform: P
     )
     if (!credentials.ok) return credentials
     const { bearer, session } = credentials.value
-    const unsafe = c.req.method !== 'GET' && c.req.method !== 'HEAD'
     const facts = {
       origin: c.req.header('origin'),
       fetchSite: c.req.header('sec-fetch-site'),
@@ -199,10 +201,9 @@ export const createEndpoints = (app: Hono<AppEnv>, deps: CommonDeps, platform: P
           await auditDenial(deps, principal, name, requestId)
         return refuse(c, isRefusal(result.failure) ? result.failure : toRefusal(result.failure))
       }
-      const answer: { body?: unknown; cookies?: string[] } = result.value
-      for (const cookie of answer.cookies ?? []) c.header('set-cookie', cookie, { append: true })
-      if (operation.status === 204) return c.body(null, 204)
-      return c.body(JSON.stringify(answer.body), operation.status, { 'content-type': 'application/json' })
+      const { body: shown, cookies = [] }: { body?: unknown; cookies?: string[] } = result.value
+      const text = operation.status === 204 ? null : JSON.stringify(shown)
+      return answer(c, text, operation.status, cookies.length === 0 ? {} : { 'set-cookie': cookies })
     })
   }
 }

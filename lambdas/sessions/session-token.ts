@@ -9,6 +9,7 @@ import { openValue, signValue } from './signed-value.ts'
 /** Pure: no I/O, no clock. */
 
 const RANDOM_BYTES = 32
+const StaffRole = Role.exclude(['tenant'])
 const KNOWN_BROWSER_BYTES = 16
 
 /** What a session token says after its MAC held. Whether the session still lives, only its row knows. */
@@ -46,9 +47,9 @@ export const openSessionToken = (keys: SessionKeys, stage: string, token: Secret
   const [account, owner, random, ...rest] = openValue(keys, 'session', stage, token.reveal())?.split('.') ?? []
   const accountId = AccountId.safeParse(account)
   const tenantId = TenantId.safeParse(owner)
-  const staffRole = Role.exclude(['tenant']).safeParse(owner)
   if (!accountId.success || random === undefined || rest.length > 0) return null
   if (tenantId.success) return claimOf(accountId.data, tenantId.data, 'tenant', random)
+  const staffRole = StaffRole.safeParse(owner)
   return staffRole.success ? claimOf(accountId.data, null, staffRole.data, random) : null
 }
 

@@ -2,6 +2,7 @@ import { Writable } from 'node:stream'
 import { createEmbeddedAws, type EmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import type { CallHook } from '../../local/aws/service.ts'
 import { createProduct, type Product } from '../../local/product.ts'
+import type { Random } from '../../lambdas/core/random.ts'
 import { createLogger } from '../../lambdas/core/logger.ts'
 import { bootstrapInvite } from '../../lambdas/invites/bootstrap-invite.ts'
 import { LOCAL_COOKIES, type Platform } from '../../lambdas/http/request.ts'
@@ -23,6 +24,7 @@ export const testPlatform: Platform = {
 export interface HarnessOptions {
   hook?: CallHook
   seed?: string
+  random?: Random
   aws?: EmbeddedAws
   clock?: TestClock
   platform?: Platform
@@ -53,7 +55,7 @@ export const createHarness = async (options: HarnessOptions = {}) => {
     version: '0.0.0-test',
     platform: options.platform ?? (options.adapter === 'lambda' ? lambdaTestPlatform : testPlatform),
     clock,
-    random: createSeededRandom(options.seed),
+    random: options.random ?? createSeededRandom(options.seed),
     logger,
     hook: options.hook,
     scryptCost: CHEAP_SCRYPT,
