@@ -7,6 +7,7 @@ import { agentSecretName } from '../lambdas/contract/names.ts'
 import { createAgentsDeps, createIdentityDeps, createProvisioningDeps } from '../lambdas/entry/deps.aws.ts'
 import { createWholeApp } from '../lambdas/http/app.ts'
 import type { AppEnv, Platform } from '../lambdas/http/request.ts'
+import { createInviteMailer } from '../lambdas/invites/invite-mailer.aws.ts'
 import { reconcile } from '../lambdas/provisioning/reconcile.ts'
 import type { CallHook } from './aws/service.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
@@ -38,8 +39,9 @@ export const createProduct = async (options: ProductOptions) => {
   const { queueUrl, deadLetterUrl } = await ensureInstallation(aws.createClients(), names)
   const proof = { keys: aws.proofKeys, issuer: aws.proofIssuer, audience: proofAudience(siteOrigin) }
   const passwords = createPasswordHasher(random, options.scryptCost === undefined ? {} : { cost: options.scryptCost })
+  const mailer = createInviteMailer({ ses: clients.ses, sender: 'vestibule@localhost', logger })
   const deps = {
-    ...createIdentityDeps(clients, names, { ...ambient, passwords }),
+    ...createIdentityDeps(clients, names, { ...ambient, passwords, mailer }),
     ...createAgentsDeps(clients, names, ambient, proof),
   }
   const provisioning = createProvisioningDeps(clients, names, settings, ambient)

@@ -20,25 +20,6 @@ const web = {
 /** The environment of each function: one schema per function, names and ARNs only, never a secret value. */
 export const FunctionEnv = {
   identity: z.object(web),
-  agents: z.object({
-    ...web,
-    AGENTS_TABLE: name,
-    REQUESTS_BUCKET: name,
-    AGENTS_PER_TENANT: z.coerce.number().int().min(1).max(1000),
-    INSTANCE_PROOF_ISSUER: z.url(),
-    INSTANCE_PROOF_AUDIENCE: name,
-  }),
-  provisioner: z.object({
-    ...common,
-    AGENTS_TABLE: name,
-    REQUESTS_BUCKET: name,
-    LAUNCH_TEMPLATE_ID: name,
-    SUBNET_IDS: z.string().transform((text) => text.split(',').map((id) => id.trim())),
-    AMI_ID: name,
-    INSTANCE_TYPE: name,
-    AGENT_SECURITY_GROUP_ID: name,
-    SUPPORT_SECURITY_GROUP_ID: name,
-  }),
 } as const
 
 export type FunctionName = keyof typeof FunctionEnv

@@ -4,7 +4,6 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { createAccountStore } from '../accounts/account-store.aws.ts'
-import type { PasswordHasher } from '../accounts/password-hash.ts'
 import { createTenantStore } from '../accounts/tenant-store.aws.ts'
 import { createAgentStore } from '../agents/agent-store.aws.ts'
 import { createProvisionRequests } from '../agents/provision-requests.aws.ts'
@@ -76,11 +75,12 @@ export const createCommonDeps = (clients: WebClients, names: CommonNames, ambien
 export const createIdentityDeps = (
   clients: WebClients,
   names: CommonNames,
-  ambient: Ambient & { passwords: PasswordHasher },
+  ambient: Ambient & Pick<IdentityDeps, 'passwords' | 'mailer'>,
 ): IdentityDeps => ({
   ...createCommonDeps(clients, names, ambient),
   invites: createInviteStore({ dynamo: clients.dynamo, directoryTable: names.directoryTable }),
   passwords: ambient.passwords,
+  mailer: ambient.mailer,
 })
 
 export const createAgentsDeps = (

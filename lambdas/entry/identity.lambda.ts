@@ -28,7 +28,11 @@ const proofs = createOriginProofSource({
   secretId: env.ORIGIN_PROOF_SECRET,
   clock: systemClock,
 })
-const deps = createIdentityDeps(clients, names, { ...ambient, passwords: createPasswordHasher(systemRandom) })
+const deps = createIdentityDeps(clients, names, {
+  ...ambient,
+  passwords: createPasswordHasher(systemRandom),
+  mailer: null,
+})
 
 /** Invites, sign-up, sign-in, sessions, tokens and the trail, behind the HTTP API. */
 export const handler = middy(createHttpHandler(createIdentityApp(deps, lambdaPlatform, originProof(proofs))))

@@ -9,6 +9,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Random } from '../core/random.ts'
 import type { CredentialVault } from '../credentials/credential-vault.aws.ts'
 import type { TenantKeys } from '../credentials/tenant-keys.aws.ts'
+import type { InviteMailer } from '../invites/invite-mailer.aws.ts'
 import type { InviteStore } from '../invites/invite-store.aws.ts'
 import type { Limiter } from '../limits/limiter.aws.ts'
 import type { AttemptStore } from '../provisioning/attempt-store.aws.ts'
@@ -34,7 +35,7 @@ export interface CommonDeps {
   siteOrigin: string
 }
 
-export type IdentityDeps = CommonDeps & { invites: InviteStore; passwords: PasswordHasher }
+export type IdentityDeps = CommonDeps & { invites: InviteStore; passwords: PasswordHasher; mailer: InviteMailer | null }
 
 export type AgentsDeps = CommonDeps & {
   agents: AgentStore

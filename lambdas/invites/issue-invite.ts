@@ -10,6 +10,7 @@ import { fail, ok, type Result } from '../core/result.ts'
 import type { Limiter, RateLimited } from '../limits/limiter.aws.ts'
 import { actorOf, type Principal } from '../sessions/principal.ts'
 import { type Invite, inviteLink, mintInviteCode } from './invite.ts'
+import type { InviteMailer } from './invite-mailer.aws.ts'
 import type { InviteStore } from './invite-store.aws.ts'
 
 export interface IssueInviteDeps {
@@ -20,6 +21,8 @@ export interface IssueInviteDeps {
   clock: Clock
   random: Random
   siteOrigin: string
+  /** Null where no sender is set up: links are then copied by hand. */
+  mailer: InviteMailer | null
 }
 
 export type IssueInviteFailure =
@@ -95,5 +98,8 @@ export const issueInvite = async (
       { refusal: 'invite_pending', action: deps.invites.putStep(invite) },
     ],
   })
-  return committed.ok ? ok({ invite, link: inviteLink(deps.siteOrigin, code) }) : committed
+  if (!committed.ok) return committed
+  const link = inviteLink(deps.siteOrigin, code)
+  await deps.mailer?.send(invite, link)
+  return ok({ invite, link })
 }

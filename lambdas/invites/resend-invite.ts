@@ -10,7 +10,7 @@ export type ResendInviteFailure = { reason: 'invite_unknown' | 'invite_final' | 
 
 /** Gives a pending or expired invite a new link and its full time again; the older link is dead at once. */
 export const resendInvite = async (
-  deps: Pick<IssueInviteDeps, 'invites' | 'audit' | 'clock' | 'random' | 'siteOrigin'>,
+  deps: Pick<IssueInviteDeps, 'invites' | 'audit' | 'clock' | 'random' | 'siteOrigin' | 'mailer'>,
   input: { actor: AuditDraft['actor']; inviteId: InviteId; requestId: string },
 ): Promise<Result<IssuedInvite, ResendInviteFailure>> => {
   const invite = await deps.invites.read(input.inviteId)
@@ -32,5 +32,8 @@ export const resendInvite = async (
       { refusal: 'invite_pending', action: deps.invites.claimAddressStep(renewed, now) },
     ],
   })
-  return committed.ok ? ok({ invite: renewed, link: inviteLink(deps.siteOrigin, code) }) : committed
+  if (!committed.ok) return committed
+  const link = inviteLink(deps.siteOrigin, code)
+  await deps.mailer?.send(renewed, link)
+  return ok({ invite: renewed, link })
 }

@@ -172,6 +172,9 @@ describe('npm start', () => {
       expect([file, findPlanted(readFileSync(file, 'latin1'), planted, 4)]).toEqual([file, []])
     }
     expect(statSync(product.directory).mode & 0o077).toBe(0)
+    const mail = files.find((file) => file.endsWith('.eml')) ?? ''
+    expect(readFileSync(mail, 'utf8')).toContain(`To: ana@example.com`)
+    expect(readFileSync(mail, 'utf8')).toContain(issued.body.link)
   })
 })
 

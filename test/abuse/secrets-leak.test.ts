@@ -377,6 +377,7 @@ const withoutSecretVersions = (house: Harness): string => {
 
 const PREFIX_LENGTHS: Record<string, number> = {
   claudeCodeToken: 13,
+  anthropicApiKey: 13,
   githubToken: 4,
   slackBotToken: 5,
   slackAppToken: 7,
@@ -386,6 +387,7 @@ describe('planted credentials', () => {
   it('LEK-01 LEK-06 LEK-08 LEK-11 SEC-14 LOC-05 are nowhere but in their own secret’s ciphertext', async () => {
     const planted = {
       claudeCodeToken: 'sk-ant-oat01-QwzXrTvBn7pLm3kJh9gFd5sA',
+      anthropicApiKey: 'sk-ant-api03-Ty6uIo8pAs2dFg4hJk1lZx7c',
       githubToken: 'ghp_Zx8cVb2nMq6wEr4tYu1iOp0aSd7fGh3j',
       slackBotToken: 'xoxb-Lk5jHg9fDs2aPo8iUy4tRe6wQm1n',
       slackAppToken: 'xapp-1-Bv3cXz7mNb1lKj5hGf9dSa4pOi8u',
