@@ -49,18 +49,7 @@ export const createIdentityApp = (
   return app
 }
 
-/** Onboarding, credentials, the life of agents, and what instances call. */
-export const createAgentsApp = (
-  deps: AgentsDeps,
-  platform: Platform,
-  gate?: MiddlewareHandler<AppEnv>,
-): Hono<AppEnv> => {
-  const app = createBase(deps, gate)
-  addAgentsRoutes(app, deps, platform)
-  return app
-}
-
-/** Both in one process, as on one machine. */
+/** Identity and agents in one process, as on one machine. */
 export const createWholeApp = (
   deps: IdentityDeps & AgentsDeps,
   platform: Platform,

@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createBrowser } from '../support/browser.ts'
 import { CREDENTIALS, PASSWORD } from '../support/harness.ts'
 import { type RunningProduct, startProduct } from '../support/running-product.ts'
 import { findChromium, launchChromium, takeScreenshots, watchPage } from './chromium.ts'
@@ -198,5 +199,70 @@ describe.skipIf(chromiumPath === null)('the journey in a browser', () => {
     const unexpected = complaints.filter((text) => !/the server responded with a status of (?:400|401|409)/.test(text))
     expect(unexpected).toEqual([])
     expect(tooWide).toEqual([])
+  })
+
+  it('holds the longest names at 320 pixels, and a keyboard finds its way', async () => {
+    const own = await startProduct()
+    try {
+      const online = { fetch: (request: Request) => fetch(request) }
+      const admin = createBrowser(online, { origin: own.url })
+      await admin.post('/api/signup', {
+        invite: own.adminInviteLink.split('#')[1],
+        email: 'admin@example.com',
+        password: PASSWORD,
+      })
+      const email = `${'a'.repeat(64)}@${'b'.repeat(60)}.example.com`
+      const tenantName = 'W'.repeat(80)
+      const issued = await admin.post('/api/admin/invites', { email, tenantName })
+      const context = await browser.newContext({ viewport: { width: 320, height: 700 } })
+      const page = await context.newPage()
+      const tooWideHere: string[] = []
+      const check = async (name: string) => {
+        const overflow = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        )
+        if (overflow > 0) tooWideHere.push(`${name}: ${overflow} px`)
+      }
+      await page.goto(issued.body.link)
+      await page.getByRole('heading', { name: /^Join W/ }).waitFor()
+      await check('join')
+      await page.getByLabel('Choose a password', { exact: true }).fill('short')
+      await page.keyboard.press('Enter')
+      const problem = page.getByRole('link', { name: /This is too short/ })
+      await problem.waitFor()
+      await problem.click()
+      await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('password')
+      await page.getByLabel('Choose a password', { exact: true }).fill(PASSWORD)
+      await page.keyboard.press('Enter')
+      await page.getByRole('heading', { name: 'Your agents' }).waitFor()
+      await page.goto(`${own.url}/agents/new`)
+      await page.getByRole('textbox', { name: 'Name' }).fill('W'.repeat(40))
+      await page.getByRole('textbox', { name: 'Claude Code token' }).fill(CREDENTIALS.claudeCodeToken)
+      await page.getByRole('button', { name: 'Onboard the agent' }).click()
+      await page.getByRole('heading', { name: 'W'.repeat(40), exact: true }).waitFor()
+      await page.locator('.state.ready').waitFor({ timeout: 20_000 })
+      await check('agent')
+      await page.getByRole('button', { name: /^Delete W/ }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').waitFor()
+      await check('delete dialog')
+      await page.keyboard.press('Escape')
+      await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toContain('Delete W')
+      for (const path of ['/', '/audit', '/settings', '/security', '/nowhere']) {
+        await page.goto(own.url + path)
+        await page.locator('h1').first().waitFor()
+        await page.waitForLoadState('networkidle')
+        await check(path)
+      }
+      await page.getByRole('heading', { name: 'There is nothing at this address' }).waitFor()
+      await own.kill()
+      await page.getByRole('link', { name: 'Settings' }).click()
+      await page.getByRole('heading', { name: /cannot be loaded right now|Settings/ }).waitFor()
+
+      expect(tooWideHere).toEqual([])
+      await context.close()
+    } finally {
+      await own.kill()
+    }
   })
 })

@@ -44,7 +44,7 @@ export const startProduct = async (directory = newDataDirectory(), port?: number
     readFileSync(join(directory, 'local.json'), 'utf8'),
   )
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    if (child.exitCode !== null) return child.exitCode
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
     child.removeAllListeners('exit')
     child.kill(signal)
     const [code] = await once(child, 'exit')

@@ -3,7 +3,7 @@ import { INVITE_DEFAULT_HOURS } from '../../lambdas/contract/facts.ts'
 import { type AnswerOf, type ApiError, call } from '../api.ts'
 import { Loading, PageTitle, Problem, useLoaded } from '../parts/common.tsx'
 import { Confirm } from '../parts/confirm.tsx'
-import { describedBy, ErrorSummary, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { ShownOnce } from '../parts/shown-once.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -50,15 +50,7 @@ const InviteForm = ({ onIssued }: { onIssued: (issued: Issued) => void }) => {
     return null
   }
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault()
-        const element = event.currentTarget
-        void form.run(() => send(element))
-      }}
-    >
-      <ErrorSummary form={form} labels={{ email: 'E-mail', tenantName: 'Tenant' }} />
+    <Form form={form} send={send} labels={{ email: 'E-mail', tenantName: 'Tenant' }}>
       <Field
         name="email"
         label="E-mail address to invite"
@@ -113,7 +105,7 @@ const InviteForm = ({ onIssued }: { onIssued: (issued: Issued) => void }) => {
         </>
       )}
       <SubmitButton busy={form.busy}>Create the invite</SubmitButton>
-    </form>
+    </Form>
   )
 }
 

@@ -3,7 +3,7 @@ import { PASSWORD_MIN_CHARACTERS } from '../../lambdas/contract/facts.ts'
 import { type AnswerOf, type ApiError, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle, Problem } from '../parts/common.tsx'
-import { ErrorSummary, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { Form, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { PasswordField } from '../parts/password-field.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -69,17 +69,7 @@ const JoinForm = ({ invite }: { invite: Inspected }) => {
     return null
   }
   return (
-    <form
-      method="post"
-      action="/join"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault()
-        const element = event.currentTarget
-        void form.run(() => send(element))
-      }}
-    >
-      <ErrorSummary form={form} labels={{ password: 'Password' }} />
+    <Form form={form} send={send} action="/join" labels={{ password: 'Password' }}>
       <input type="email" name="email" autocomplete="username" value={invite.email} readOnly hidden />
       <PasswordField
         name="password"
@@ -89,7 +79,7 @@ const JoinForm = ({ invite }: { invite: Inspected }) => {
         error={form.errorOf('password')}
       />
       <SubmitButton busy={form.busy}>Create my account</SubmitButton>
-    </form>
+    </Form>
   )
 }
 

@@ -3,7 +3,7 @@ import { CREDENTIAL_KINDS, type CredentialKind } from '../../lambdas/contract/cr
 import { call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle } from '../parts/common.tsx'
-import { describedBy, ErrorSummary, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { SecretField } from '../parts/secret-field.tsx'
 import { KIND_NAMES } from '../words.ts'
 
@@ -90,18 +90,7 @@ export const Onboard = () => {
           Tokens go straight into your agent’s own secret, under your tenant’s own key. We never show them again.
         </p>
       </div>
-      <form
-        method="post"
-        action="/agents/new"
-        autocomplete="off"
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          const element = event.currentTarget
-          void form.run(() => send(element))
-        }}
-      >
-        <ErrorSummary form={form} labels={LABELS} />
+      <Form form={form} send={send} action="/agents/new" autocomplete="off" labels={LABELS}>
         <Field
           name="name"
           label="Name"
@@ -171,7 +160,7 @@ export const Onboard = () => {
           </div>
         </fieldset>
         <SubmitButton busy={form.busy}>Onboard the agent</SubmitButton>
-      </form>
+      </Form>
     </div>
   )
 }

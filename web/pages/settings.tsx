@@ -1,14 +1,14 @@
 import { useState } from 'preact/hooks'
 import { API_TOKEN_DEFAULT_DAYS, API_TOKEN_MAX_DAYS, PASSWORD_MIN_CHARACTERS } from '../../lambdas/contract/facts.ts'
 import { type ApiError, call } from '../api.ts'
-import { Loading, PageTitle, Problem, useLoaded } from '../parts/common.tsx'
-import { Confirm } from '../parts/confirm.tsx'
-import { describedBy, ErrorSummary, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { Loading, PageTitle, Problem, useLater, useLoaded } from '../parts/common.tsx'
+import { describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { ShownOnce } from '../parts/shown-once.tsx'
 import { PasswordField } from '../parts/password-field.tsx'
 import { Time } from '../parts/time.tsx'
 
 const never = (): boolean => false
+const loadConfirm = () => import('../parts/confirm.tsx')
 
 const Password = ({ onChanged }: { onChanged: () => void }) => {
   const form = useForm({ password: 'newPassword' })
@@ -27,15 +27,7 @@ const Password = ({ onChanged }: { onChanged: () => void }) => {
   return (
     <section aria-labelledby="password-title">
       <h2 id="password-title">Password</h2>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          const element = event.currentTarget
-          void form.run(() => send(element))
-        }}
-      >
-        <ErrorSummary form={form} labels={{ currentPassword: 'Current password', newPassword: 'New password' }} />
+      <Form form={form} send={send} labels={{ currentPassword: 'Current password', newPassword: 'New password' }}>
         <PasswordField name="currentPassword" label="Current password" error={form.errorOf('currentPassword')} />
         <PasswordField
           name="newPassword"
@@ -46,7 +38,7 @@ const Password = ({ onChanged }: { onChanged: () => void }) => {
         />
         <SubmitButton busy={form.busy}>Change the password</SubmitButton>
         <p role="status">{done && 'The password is changed. Every other session has ended.'}</p>
-      </form>
+      </Form>
     </section>
   )
 }
@@ -139,6 +131,7 @@ const Tokens = () => {
   const form = useForm({ name: 'token-name', expiresInDays: 'token-days' })
   const [secret, setSecret] = useState<string | null>(null)
   const [revoking, setRevoking] = useState<{ id: string; name: string } | null>(null)
+  const confirm = useLater(revoking !== null, loadConfirm)
   const send = async (element: HTMLFormElement) => {
     setSecret(null)
     const result = await call('POST /api/tokens', {
@@ -206,15 +199,7 @@ const Tokens = () => {
           </tbody>
         </table>
       )}
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          const element = event.currentTarget
-          void form.run(() => send(element))
-        }}
-      >
-        <ErrorSummary form={form} labels={{ 'token-name': 'Name', 'token-days': 'Days' }} />
+      <Form form={form} send={send} labels={{ 'token-name': 'Name', 'token-days': 'Days' }}>
         <Field
           name="token-name"
           label="Name of a new token"
@@ -242,16 +227,18 @@ const Tokens = () => {
           />
         </Field>
         <SubmitButton busy={form.busy}>Create the token</SubmitButton>
-      </form>
-      <Confirm
-        open={revoking !== null}
-        title={`Revoke ${revoking?.name ?? ''}?`}
-        action="Revoke it"
-        onClose={() => setRevoking(null)}
-        onConfirm={() => void revoke(revoking?.id ?? '')}
-      >
-        <p>What uses it is refused from now on.</p>
-      </Confirm>
+      </Form>
+      {confirm !== null && (
+        <confirm.Confirm
+          open={revoking !== null}
+          title={`Revoke ${revoking?.name ?? ''}?`}
+          action="Revoke it"
+          onClose={() => setRevoking(null)}
+          onConfirm={() => void revoke(revoking?.id ?? '')}
+        >
+          <p>What uses it is refused from now on.</p>
+        </confirm.Confirm>
+      )}
     </section>
   )
 }

@@ -1,7 +1,7 @@
 import { call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle } from '../parts/common.tsx'
-import { describedBy, ErrorSummary, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { PasswordField } from '../parts/password-field.tsx'
 
 const LABELS = { email: 'E-mail', password: 'Password' }
@@ -30,17 +30,7 @@ export const SignIn = () => {
         </p>
       )}
       {path !== '/signin' && <p class="quiet">You are not signed in, or your session has ended. Sign in to go on.</p>}
-      <form
-        method="post"
-        action="/signin"
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          const element = event.currentTarget
-          void form.run(() => send(element))
-        }}
-      >
-        <ErrorSummary form={form} labels={LABELS} />
+      <Form form={form} send={send} action="/signin" labels={LABELS}>
         <Field name="email" label="E-mail" error={form.errorOf('email')}>
           <input
             id="email"
@@ -56,7 +46,7 @@ export const SignIn = () => {
         </Field>
         <PasswordField name="password" label="Password" error={form.errorOf('password')} />
         <SubmitButton busy={form.busy}>Sign in</SubmitButton>
-      </form>
+      </Form>
       <p class="quiet small">No account yet? Accounts are made from an invite link. Ask your admin for one.</p>
     </div>
   )

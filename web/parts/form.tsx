@@ -103,6 +103,35 @@ export const ErrorSummary = ({ form, labels = {} }: { form: FormState; labels?: 
   )
 }
 
+interface FormProps {
+  form: FormState
+  /** Sends what is in the element; null means that it worked. */
+  send: (element: HTMLFormElement) => Promise<ApiError | null>
+  children: ComponentChildren
+  labels?: Readonly<Record<string, string>>
+  /** Where a browser without script would post to: never by GET, so that nothing typed ends in an address. */
+  action?: string
+  autocomplete?: 'on' | 'off'
+}
+
+/** A form that is sent by script: its error summary on top, our own words instead of the browser's. */
+export const Form = ({ form, send, children, labels, action, autocomplete = 'on' }: FormProps) => (
+  <form
+    method="post"
+    action={action}
+    autocomplete={autocomplete}
+    noValidate
+    onSubmit={(event) => {
+      event.preventDefault()
+      const element = event.currentTarget
+      void form.run(() => send(element))
+    }}
+  >
+    <ErrorSummary form={form} labels={labels} />
+    {children}
+  </form>
+)
+
 interface FieldProps {
   name: string
   label: string
