@@ -84,6 +84,8 @@ const createFloor = () => {
 
 const benchList = async (): Promise<void> => {
   const house = await createHarness({ random: systemRandom })
+  // Lines are written in full and then thrown away, as a log pipe would take them.
+  house.logs.push = () => 0
   const ana = await house.join(await house.joinAsAdmin(), 'ana@example.com')
   await ana.post('/api/agents', { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } })
   const cookie = [...ana.cookies].map(([name, value]) => `${name}=${value}`).join('; ')

@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream'
 import { createEmbeddedAws, type EmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import type { CallHook } from '../../local/aws/service.ts'
 import { createProduct, type Product } from '../../local/product.ts'
@@ -41,14 +40,11 @@ export const createHarness = async (options: HarnessOptions = {}) => {
   const clock = options.clock ?? createTestClock()
   const aws = options.aws ?? (await createEmbeddedAws({ directory: null, clock }))
   const logs: string[] = []
-  const logger = createLogger(
-    new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        logs.push(chunk.toString())
-        done()
-      },
-    }),
-  )
+  const logger = createLogger({
+    write: (line: string) => {
+      logs.push(line)
+    },
+  })
   const product: Product = await createProduct({
     aws,
     siteOrigin: ORIGIN,

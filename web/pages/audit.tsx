@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { AuditAction } from '../../lambdas/contract/audit.ts'
 import { type AnswerOf, type ApiError, type ApiResult, call } from '../api.ts'
-import { useApp } from '../parts/app-state.tsx'
+import { useApp, type WhoAmI } from '../parts/app-state.tsx'
 import { Loading, PageTitle, Problem } from '../parts/common.tsx'
 import { Time } from '../parts/time.tsx'
 import { isKind, KIND_NAMES } from '../words.ts'
@@ -57,9 +57,15 @@ const ACTORS: Record<Event['actor']['kind'], string> = {
   stranger: 'Somebody unknown',
 }
 
-const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, ownId: string | undefined): string => {
+const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, who: WhoAmI | null): string => {
   const actor =
-    event.actor.id === ownId ? 'You' : event.actor.id === 'operator' ? 'The operator' : ACTORS[event.actor.kind]
+    event.actor.id === who?.account?.id
+      ? 'You'
+      : event.actor.id === 'operator'
+        ? 'The operator'
+        : who?.tenant == null && event.actor.kind === 'tenant'
+          ? 'A member'
+          : ACTORS[event.actor.kind]
   const kinds = String(event.detail.kinds ?? '')
     .split(' ')
     .filter(isKind)
@@ -119,7 +125,7 @@ export const Trail = ({ load, names = {}, version = '', showTenant = false }: Tr
                 <Time at={event.at} />
               </td>
               <td>
-                {sentenceOf(event, names, who?.account?.id)}
+                {sentenceOf(event, names, who)}
                 {showTenant && event.tenantId !== undefined && (
                   <span class="quiet small">
                     {' '}
