@@ -131,7 +131,7 @@ describe('the house', () => {
         isIn(path, 'web') &&
           isIn(target, 'lambdas/contract') &&
           !isType &&
-          !/(facts|credential-kinds)\.ts$/.test(target) &&
+          !/(facts|credential-kinds|agent-name)\.ts$/.test(target) &&
           !/import (?:\{[^}]*type|type)/.test('') &&
           `ships ${target} to the browser; use import type`,
       ]),

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Secret } from '../core/secret.ts'
+import { AGENT_NAME_MAX_CHARACTERS, AGENT_NAME_PATTERN } from './agent-name.ts'
 import { recogniseCredential } from './credential-kinds.ts'
 
 const EMAIL =
@@ -41,8 +42,8 @@ export const Reason = lineOf(200)
 export const AgentName = z
   .string()
   .min(1)
-  .max(40)
-  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?$/, { message: 'invalid_name' })
+  .max(AGENT_NAME_MAX_CHARACTERS)
+  .regex(AGENT_NAME_PATTERN, { message: 'invalid_name' })
   .superRefine(noCredential)
 
 /** Any text from a password field, exactly as typed after NFC. Length and strength are the password policy's to judge. */

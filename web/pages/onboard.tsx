@@ -1,9 +1,15 @@
-import { useEffect, useState } from 'preact/hooks'
-import { CREDENTIAL_KINDS, type CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
-import { call } from '../api.ts'
+import { useLayoutEffect, useState } from 'preact/hooks'
+import { AGENT_NAME_PATTERN } from '../../lambdas/contract/agent-name.ts'
+import {
+  CREDENTIAL_KINDS,
+  type CredentialKind,
+  credentialRule,
+  MODEL_CREDENTIAL_KINDS,
+} from '../../lambdas/contract/credential-kinds.ts'
+import { type ApiError, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle } from '../parts/common.tsx'
-import { describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { clearSecrets, describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { SecretField } from '../parts/secret-field.tsx'
 import { KIND_NAMES } from '../words.ts'
 
@@ -32,6 +38,21 @@ const LABELS = { ...KIND_NAMES, name: 'Name' }
 const readToken = (element: HTMLFormElement, kind: CredentialKind): string | undefined =>
   readText(element, kind).trim() || undefined
 
+/** What the API would refuse anyway is said before anything is sent, while the tokens are still in their fields. */
+const findUnfit = (element: HTMLFormElement, name: string): ApiError | null => {
+  const issues: ApiError['issues'] = []
+  if (!AGENT_NAME_PATTERN.test(name)) issues.push({ path: 'name', rule: name === '' ? 'required' : 'invalid_name' })
+  for (const kind of CREDENTIAL_KINDS) {
+    const token = readToken(element, kind)
+    const rule = token === undefined ? null : credentialRule(kind, token)
+    if (rule !== null) issues.push({ path: `credentials.${kind}`, rule })
+  }
+  if (MODEL_CREDENTIAL_KINDS.every((kind) => readToken(element, kind) === undefined)) {
+    issues.push({ path: 'credentials', rule: 'model_credential_required' })
+  }
+  return issues.length === 0 ? null : { code: 'invalid_input', message: '', issues, retryAfterSeconds: null }
+}
+
 export const Onboard = () => {
   const { go } = useApp()
   const form = useForm(FIELDS)
@@ -40,8 +61,9 @@ export const Onboard = () => {
     setProgress(next)
     sessionStorage.setItem(STORE, JSON.stringify(next))
   }
-  useEffect(() => {
-    // The form stands in the page before this script runs: what was entered meanwhile counts more than what was kept.
+  // Before anybody can type on: the form stands in the page before this script runs, and what was entered meanwhile
+  // counts more than what was kept.
+  useLayoutEffect(() => {
     const kept = readProgress()
     const name = document.getElementById('name')
     const refusal = document.getElementById('support-off')
@@ -55,6 +77,8 @@ export const Onboard = () => {
   }, [])
 
   const send = async (element: HTMLFormElement) => {
+    const unfit = findUnfit(element, progress.name.trim())
+    if (unfit !== null) return unfit
     const result = await call('POST /api/agents', {
       idempotencyKey: progress.key,
       body: {
@@ -69,6 +93,7 @@ export const Onboard = () => {
         },
       },
     })
+    clearSecrets(element)
     if (!result.ok) {
       // A refused request made nothing, so what is sent next is another request.
       if (result.error.code !== 'offline' && result.error.code !== 'unavailable')

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks'
 import type { AgentBody } from '../../lambdas/contract/agents.ts'
 import type { CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
 import { call } from '../api.ts'
-import { ErrorSummary, readText, SubmitButton, useForm } from './form.tsx'
+import { clearSecrets, Form, readText, SubmitButton, useForm } from './form.tsx'
 import { SecretField } from './secret-field.tsx'
 
 interface EditorProps {
@@ -17,7 +17,9 @@ export const CredentialEditor = ({ agentId, kind, onStored, onClose }: EditorPro
   const name = `edit-${kind}`
   const form = useForm({ [kind]: name, credentials: name })
   useEffect(() => document.getElementById(name)?.focus(), [])
-  const send = async (value: string) => {
+  const send = async (element: HTMLFormElement) => {
+    const value = readText(element, name).trim()
+    clearSecrets(element)
     const result = await call('PATCH /api/agents/{id}/credentials', {
       params: { id: agentId },
       body: { [kind]: value },
@@ -27,18 +29,7 @@ export const CredentialEditor = ({ agentId, kind, onStored, onClose }: EditorPro
     return null
   }
   return (
-    <form
-      autocomplete="off"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault()
-        const element = event.currentTarget
-        const value = readText(element, name).trim()
-        element.reset()
-        void form.run(() => send(value))
-      }}
-    >
-      <ErrorSummary form={form} />
+    <Form form={form} send={send} autocomplete="off">
       <SecretField kind={kind} name={name} error={form.errorOf(name)} />
       <div class="row">
         <SubmitButton busy={form.busy}>Store it</SubmitButton>
@@ -46,6 +37,6 @@ export const CredentialEditor = ({ agentId, kind, onStored, onClose }: EditorPro
           Leave it
         </button>
       </div>
-    </form>
+    </Form>
   )
 }

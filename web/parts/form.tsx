@@ -8,13 +8,16 @@ export interface FieldError {
   sentence: string
 }
 
+/** Fields of passwords and tokens, shown or hidden: empty by the time that an answer is here. */
+const SECRET_INPUTS = 'input[type=password], input.secret, .with-button input'
+
 /** Errors of an answer, the first one of each field. `fields` maps the API's paths to input names. */
 const toFieldErrors = (error: ApiError, fields: Readonly<Record<string, string>>): FieldError[] => {
   const byField = new Map<string, string>()
   for (const { path, rule } of error.issues) {
     const field = fields[path] ?? path
     const input = document.getElementById(field)
-    const isEmpty = input instanceof HTMLInputElement && input.value.trim() === ''
+    const isEmpty = input instanceof HTMLInputElement && !input.matches(SECRET_INPUTS) && input.value.trim() === ''
     if (!byField.has(field)) byField.set(field, ruleSentence(isEmpty && rule === 'too_short' ? 'required' : rule))
   }
   return [...byField].map(([field, sentence]) => ({ field, sentence }))
@@ -164,6 +167,14 @@ export const describedBy = (name: string, error: string | undefined, help: boole
 export const readText = (form: HTMLFormElement, name: string): string => {
   const value = new FormData(form).get(name)
   return typeof value === 'string' ? value : ''
+}
+
+/** Empties what must not stay in the page once it was sent, and tells the fields that they are empty. */
+export const clearSecrets = (form: HTMLFormElement): void => {
+  for (const input of form.querySelectorAll<HTMLInputElement>(SECRET_INPUTS)) {
+    input.value = ''
+    input.dispatchEvent(new Event('input'))
+  }
 }
 
 export const SubmitButton = ({
