@@ -235,6 +235,11 @@ describe.skipIf(chromiumPath === null)('the journey in a browser', () => {
       await page.getByLabel('Choose a password', { exact: true }).fill(PASSWORD)
       await page.keyboard.press('Enter')
       await page.getByRole('heading', { name: 'Your agents' }).waitFor()
+      // Over a slow line somebody quick is done before the page's script is there.
+      await page.route(/onboard[^/]*\.js/, async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 700))
+        await route.continue()
+      })
       await page.goto(`${own.url}/agents/new`)
       await page.getByRole('textbox', { name: 'Name' }).fill('W'.repeat(40))
       await page.getByRole('textbox', { name: 'Claude Code token' }).fill(CREDENTIALS.claudeCodeToken)
