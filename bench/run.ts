@@ -14,6 +14,7 @@ import { buildSite } from '../web/build.ts'
 import { createBrowser } from '../test/support/browser.ts'
 import { measureCriticalPath } from '../test/support/critical-path.ts'
 import { createHarness, CREDENTIALS, PASSWORD } from '../test/support/harness.ts'
+import { toGatewayEvent } from '../test/support/lambda.ts'
 
 /**
  * Prints the product's figures. Candidates run in turn, round by round, so that a machine whose speed drifts does not favour
@@ -54,18 +55,11 @@ const compare = async (
 const row = (name: string, measured: string, goal: string): void =>
   console.log(`${name.padEnd(58)} ${measured.padEnd(28)} ${goal}`)
 
-const gatewayEvent = (cookie: string): any => ({
-  version: '2.0',
-  rawPath: '/api/agents',
-  rawQueryString: '',
-  cookies: [cookie],
-  headers: { host: 'localhost:3000', 'user-agent': 'bench' },
-  requestContext: { http: { method: 'GET', path: '/api/agents', sourceIp: '192.0.2.1' } },
-  isBase64Encoded: false,
-})
+const listEvent = (cookie: string) =>
+  toGatewayEvent(new Request('http://localhost:3000/api/agents', { headers: { cookie, 'user-agent': 'bench' } }))
 
 /** "Hono + HMAC cookie + map": the least that an authenticated list can cost. */
-const createFloor = () => {
+const createFloor = async () => {
   const key = createSecretKey(systemRandom.bytes(32))
   const value = systemRandom.bytes(32).toString('base64url')
   const cookie = `${value}.${hmacSha256(key, value).toString('base64url')}`
@@ -78,7 +72,7 @@ const createFloor = () => {
     return genuine && sessions.has(sha256Hex(body)) ? c.json({ agents }) : c.json({}, 401)
   })
   const answer = handle(app)
-  const event = gatewayEvent(`session=${cookie}`)
+  const event = await listEvent(`session=${cookie}`)
   return () => answer(event)
 }
 
@@ -90,9 +84,9 @@ const benchList = async (): Promise<void> => {
   await ana.post('/api/agents', { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } })
   const cookie = [...ana.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
   const handler = createHttpHandler(house.app)
-  const event = gatewayEvent(cookie)
+  const event = await listEvent(cookie)
   const list = () => handler(event)
-  const floor = createFloor()
+  const floor = await createFloor()
   const whole = await compare(15, 150, floor, list)
   row(
     'GET /api/agents ÷ floor, with the AWS SDK and embedded AWS',

@@ -132,7 +132,6 @@ describe('the house', () => {
           isIn(target, 'lambdas/contract') &&
           !isType &&
           !/(facts|credential-kinds|agent-name)\.ts$/.test(target) &&
-          !/import (?:\{[^}]*type|type)/.test('') &&
           `ships ${target} to the browser; use import type`,
       ]),
     )

@@ -6,7 +6,7 @@ import { type AppContext, type AppEnv, type Platform, PRODUCTION_COOKIES } from 
 /** Set by our own edge from what it saw, over anything a client sent; believed only behind the origin proof. */
 export const VIEWER_ADDRESS_HEADER = 'x-vestibule-viewer-address'
 
-type HttpResult = Awaited<ReturnType<ReturnType<typeof handle>>>
+export type HttpResult = Awaited<ReturnType<ReturnType<typeof handle>>>
 
 export const lambdaPlatform: Platform = {
   cookies: PRODUCTION_COOKIES,

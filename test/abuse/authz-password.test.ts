@@ -20,6 +20,12 @@ const EXPECTED: Record<string, Record<'nobody' | 'tenant' | 'admin' | 'support',
   tenant: { nobody: 401, tenant: 'in', admin: 403, support: 403 },
   admin: { nobody: 401, tenant: 403, admin: 'in', support: 403 },
 }
+interface KeyStatement {
+  Sid: string
+  Action: string[]
+  Condition?: Record<string, Record<string, string | string[]>>
+}
+
 const fill = (path: string) => path.replace('{id}', `agt_${'0'.repeat(26)}`)
 
 describe.each(ADAPTERS)('who may do what over %s', (adapter) => {
@@ -121,20 +127,20 @@ describe.each(ADAPTERS)('who may do what over %s', (adapter) => {
 
 describe('keys and doors', () => {
   it('AUZ-10 lets a tenant’s key be used only through Secrets Manager for that tenant’s secrets', () => {
-    const policy = JSON.parse(
+    const policy: { Statement: KeyStatement[] } = JSON.parse(
       tenantKeyPolicy({ accountId: '111122223333', region: 'eu-central-1', stage: 'prod' }, 'ten_a'),
     )
-    const use = policy.Statement.find((statement: any) => statement.Sid === 'UseForThisTenantsSecrets')
+    const use = policy.Statement.find((statement) => statement.Sid === 'UseForThisTenantsSecrets')
 
-    expect(use.Condition.StringEquals['kms:ViaService']).toBe('secretsmanager.eu-central-1.amazonaws.com')
-    expect(use.Condition.StringLike['kms:EncryptionContext:SecretARN']).toEqual([
+    expect(use?.Condition?.StringEquals?.['kms:ViaService']).toBe('secretsmanager.eu-central-1.amazonaws.com')
+    expect(use?.Condition?.StringLike?.['kms:EncryptionContext:SecretARN']).toEqual([
       'arn:aws:secretsmanager:eu-central-1:111122223333:secret:vestibule/prod/tenant/ten_a/agent/*',
       'RequestToValidateKeyAccess',
     ])
-    const unconditional = policy.Statement.filter((statement: any) => statement.Condition === undefined).flatMap(
-      (statement: any) => statement.Action,
+    const unconditional = policy.Statement.filter((statement) => statement.Condition === undefined).flatMap(
+      (statement) => statement.Action,
     )
-    expect(unconditional.filter((action: string) => /Decrypt|Encrypt|GenerateDataKey|\*/.test(action))).toEqual([])
+    expect(unconditional.filter((action) => /Decrypt|Encrypt|GenerateDataKey|\*/.test(action))).toEqual([])
   })
 
   it('AUZ-12 answers only what came through the edge, with either live proof', async () => {

@@ -1,3 +1,4 @@
+import type { LambdaEvent } from 'hono/aws-lambda'
 import { describe, expect, it } from 'vitest'
 import { operations } from '../../lambdas/contract/operations.ts'
 import { ErrorBody } from '../../lambdas/contract/errors.ts'
@@ -331,22 +332,22 @@ describe('gateway events', () => {
     })
     const event = await toGatewayEvent(login)
 
-    const good: any = await handler(event)
-    const torn: any = await handler({
+    const good = await handler(event)
+    const torn = await handler({
       ...event,
       requestContext: { ...event.requestContext, http: { ...event.requestContext.http, path: '/api/health' } },
     })
-    const headless: any = await handler({
+    const headless = await handler({
       ...(await toGatewayEvent(new Request(`${ORIGIN}/api/agents`))),
-      headers: null as any,
-    })
-    const nothing: any = await handler({} as any)
-    const encoded: any = await handler({
+      headers: null,
+    } as unknown as LambdaEvent)
+    const nothing = await handler({} as LambdaEvent)
+    const encoded = await handler({
       ...event,
-      body: Buffer.from(event.body).toString('base64'),
+      body: Buffer.from(event.body ?? '').toString('base64'),
       isBase64Encoded: true,
     })
-    const lied: any = await handler({
+    const lied = await handler({
       ...event,
       headers: { ...event.headers, 'content-length': '10' },
       body: JSON.stringify({ email: 'x'.repeat(70_000) }),

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import type { LambdaEvent } from 'hono/aws-lambda'
 import { createHttpHandler, lambdaPlatform, VIEWER_ADDRESS_HEADER } from '../../lambdas/entry/http-handler.ts'
 import { LOCAL_COOKIES, type AppEnv, type Platform } from '../../lambdas/http/request.ts'
 import type { Fetcher } from './browser.ts'
@@ -6,7 +7,10 @@ import type { Fetcher } from './browser.ts'
 /** As in production, but with the local cookie name, so that one suite can run on both. */
 export const lambdaTestPlatform: Platform = { ...lambdaPlatform, cookies: LOCAL_COOKIES }
 
-export const toGatewayEvent = async (request: Request, address = '203.0.113.10'): Promise<any> => {
+type GatewayEvent = Extract<LambdaEvent, { rawPath: string }>
+
+/** An API Gateway event of payload 2.0, with the fields that an app may look at. */
+export const toGatewayEvent = async (request: Request, address = '203.0.113.10'): Promise<GatewayEvent> => {
   const url = new URL(request.url)
   const { cookie, 'x-test-address': viewer = address, ...headers } = Object.fromEntries(request.headers)
   const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer()).toString()
@@ -23,7 +27,7 @@ export const toGatewayEvent = async (request: Request, address = '203.0.113.10')
     },
     body,
     isBase64Encoded: false,
-  }
+  } as unknown as GatewayEvent
 }
 
 /** The app behind API Gateway events instead of HTTP. */
@@ -31,8 +35,8 @@ export const throughGateway = (app: Hono<AppEnv>): Fetcher => {
   const handler = createHttpHandler(app)
   return {
     fetch: async (request) => {
-      const result: any = await handler(await toGatewayEvent(request))
-      const headers = new Headers(result.headers)
+      const result = await handler(await toGatewayEvent(request))
+      const headers = new Headers(result.headers as Record<string, string>)
       for (const cookie of result.cookies ?? []) headers.append('set-cookie', cookie)
       const body = result.isBase64Encoded ? Buffer.from(result.body, 'base64') : result.body
       return new Response(result.statusCode === 204 ? null : body, { status: result.statusCode, headers })

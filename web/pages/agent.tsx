@@ -3,7 +3,7 @@ import type { AgentBody } from '../../lambdas/contract/agents.ts'
 import type { CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
 import { type ApiError, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
-import { Loading, PageTitle, Problem, useLater, useLoaded } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, TableHead, useLater, useLoaded } from '../parts/common.tsx'
 import { Status } from '../parts/status.tsx'
 import { Time } from '../parts/time.tsx'
 import { isPassing, STATUS_WORDS, statusSentence } from '../states.ts'
@@ -143,15 +143,7 @@ const Credentials = (part: Part) => (
     </p>
     <table class="stacked">
       <caption class="visually-hidden">Credentials of {part.agent.name}</caption>
-      <thead>
-        <tr>
-          <th scope="col">Kind</th>
-          <th scope="col">State</th>
-          <th scope="col">
-            <span class="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={['Kind', 'State']} hasActions />
       <tbody>
         {KINDS.map((kind) => (
           <CredentialRow key={kind} {...part} kind={kind} />

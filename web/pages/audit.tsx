@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { AuditAction } from '../../lambdas/contract/audit.ts'
 import { type AnswerOf, type ApiError, type ApiResult, call } from '../api.ts'
 import { useApp, type WhoAmI } from '../parts/app-state.tsx'
-import { Loading, PageTitle, Problem } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, TableHead } from '../parts/common.tsx'
 import { Time } from '../parts/time.tsx'
 import { isKind, KIND_NAMES } from '../words.ts'
 
@@ -112,12 +112,7 @@ export const Trail = ({ load, names = {}, version = '', showTenant = false }: Tr
     <div class="stack">
       <table class="stacked">
         <caption class="visually-hidden">Events, newest first</caption>
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">What happened</th>
-          </tr>
-        </thead>
+        <TableHead columns={['When', 'What happened']} />
         <tbody>
           {events.map((event) => (
             <tr key={event.id}>

@@ -1,6 +1,6 @@
 import type { AgentBody } from '../../lambdas/contract/agents.ts'
 import { call } from '../api.ts'
-import { Loading, PageTitle, Problem, useLoaded } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, TableHead, useLoaded } from '../parts/common.tsx'
 import { Status } from '../parts/status.tsx'
 import { Time } from '../parts/time.tsx'
 import { isPassing, STATUS_WORDS } from '../states.ts'
@@ -76,15 +76,7 @@ export const Dashboard = () => {
             {agents.length === 1 ? 'One agent' : `${agents.length} agents`}, newest first. Nobody outside your tenant
             sees this list.
           </caption>
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">State</th>
-              <th scope="col">Since</th>
-              <th scope="col">Credentials</th>
-              <th scope="col">Support access</th>
-            </tr>
-          </thead>
+          <TableHead columns={['Name', 'State', 'Since', 'Credentials', 'Support access']} />
           <tbody>
             {agents.map((agent) => (
               <Row key={agent.id} agent={agent} />

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { INVITE_DEFAULT_HOURS } from '../../lambdas/contract/facts.ts'
 import { type AnswerOf, type ApiError, call } from '../api.ts'
-import { Loading, PageTitle, Problem, useLoaded } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, TableHead, useLoaded } from '../parts/common.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { ShownOnce } from '../parts/shown-once.tsx'
@@ -227,18 +227,7 @@ export const Invites = () => {
             <caption>
               Newest first. An invite ends {INVITE_DEFAULT_HOURS / 24} days after it was issued or sent again.
             </caption>
-            <thead>
-              <tr>
-                <th scope="col">Address</th>
-                <th scope="col">For</th>
-                <th scope="col">State</th>
-                <th scope="col">Issued</th>
-                <th scope="col">Ends or used</th>
-                <th scope="col">
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
+            <TableHead columns={['Address', 'For', 'State', 'Issued', 'Ends or used']} hasActions />
             <tbody>
               {loaded.value.invites.map((invite) => (
                 <InviteRow

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { API_TOKEN_DEFAULT_DAYS, API_TOKEN_MAX_DAYS, PASSWORD_MIN_CHARACTERS } from '../../lambdas/contract/facts.ts'
 import { type ApiError, call } from '../api.ts'
-import { Loading, PageTitle, Problem, useLater, useLoaded } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, TableHead, useLater, useLoaded } from '../parts/common.tsx'
 import { clearSecrets, describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { ShownOnce } from '../parts/shown-once.tsx'
 import { PasswordField } from '../parts/password-field.tsx'
@@ -69,17 +69,7 @@ const Sessions = ({ version }: { version: number }) => {
         <>
           <table class="stacked">
             <caption class="visually-hidden">Your sessions</caption>
-            <thead>
-              <tr>
-                <th scope="col">Device</th>
-                <th scope="col">Signed in</th>
-                <th scope="col">Last seen</th>
-                <th scope="col">Ends</th>
-                <th scope="col">
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
+            <TableHead columns={['Device', 'Signed in', 'Last seen', 'Ends']} hasActions />
             <tbody>
               {loaded.value.sessions.map((session) => (
                 <tr key={session.id}>
@@ -163,17 +153,7 @@ const Tokens = () => {
       {loaded.state === 'ready' && loaded.value.tokens.length > 0 && (
         <table class="stacked">
           <caption class="visually-hidden">Your API tokens</caption>
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Begins with</th>
-              <th scope="col">Last used</th>
-              <th scope="col">Ends</th>
-              <th scope="col">
-                <span class="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={['Name', 'Begins with', 'Last used', 'Ends']} hasActions />
           <tbody>
             {loaded.value.tokens.map((token) => (
               <tr key={token.id}>

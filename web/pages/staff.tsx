@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { type AnswerOf, type ApiError, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
-import { Loading, PageTitle, Problem, useLoaded } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, TableHead, useLoaded } from '../parts/common.tsx'
 import { Time } from '../parts/time.tsx'
 
 type Account = AnswerOf<'GET /api/admin/accounts'>['accounts'][number]
@@ -42,17 +42,7 @@ export const Staff = () => {
       {error !== null && <Problem error={error} />}
       <table class="stacked">
         <caption class="visually-hidden">Staff accounts</caption>
-        <thead>
-          <tr>
-            <th scope="col">Account</th>
-            <th scope="col">Role</th>
-            <th scope="col">State</th>
-            <th scope="col">Since</th>
-            <th scope="col">
-              <span class="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead columns={['Account', 'Role', 'State', 'Since']} hasActions />
         <tbody>
           {loaded.value.accounts.map((account) => (
             <tr key={account.id}>

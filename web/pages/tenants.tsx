@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { type AnswerOf, type ApiError, call } from '../api.ts'
-import { Loading, PageTitle, Problem, useLoaded } from '../parts/common.tsx'
+import { Loading, PageTitle, Problem, TableHead, useLoaded } from '../parts/common.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -97,18 +97,7 @@ export const Tenants = () => {
           <caption>
             {tenants.length - suspended} active, {suspended} suspended
           </caption>
-          <thead>
-            <tr>
-              <th scope="col">Tenant</th>
-              <th scope="col">State</th>
-              <th scope="col">Accounts</th>
-              <th scope="col">Agents</th>
-              <th scope="col">Since</th>
-              <th scope="col">
-                <span class="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={['Tenant', 'State', 'Accounts', 'Agents', 'Since']} hasActions />
           <tbody>
             {tenants.map((tenant) => (
               <Row

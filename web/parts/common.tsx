@@ -105,6 +105,24 @@ export const Loading = ({ what }: { what: string }) => (
   </p>
 )
 
+/** The heads of a table's columns; `hasActions` where each row ends with its buttons. */
+export const TableHead = ({ columns, hasActions = false }: { columns: readonly string[]; hasActions?: boolean }) => (
+  <thead>
+    <tr>
+      {columns.map((column) => (
+        <th key={column} scope="col">
+          {column}
+        </th>
+      ))}
+      {hasActions && (
+        <th scope="col">
+          <span class="visually-hidden">Actions</span>
+        </th>
+      )}
+    </tr>
+  </thead>
+)
+
 /** Loads a part of a page when it is first wanted; null until it is there. */
 export const useLater = <T,>(wanted: boolean, load: () => Promise<T>): T | null => {
   const [part, setPart] = useState<{ module: T } | null>(null)
