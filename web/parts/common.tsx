@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ApiError, ApiResult } from '../api.ts'
-import { useApp } from './app-state.tsx'
+import { NOBODY, useApp } from './app-state.tsx'
 import { errorSentence, SignInElsewhere } from './form.tsx'
 
 let headingWantsFocus = false
@@ -75,7 +75,7 @@ export const useLoaded = <T,>(
         if (again(result.value)) timer = setTimeout(() => void turn(), 1500)
         return
       }
-      if (result.error.code === 'unauthenticated') setWho({ account: null, tenant: null, session: null })
+      if (result.error.code === 'unauthenticated') setWho(NOBODY)
       setStale(result.error)
       setLoaded((was) => (was.state === 'ready' ? was : { state: 'failed', error: result.error }))
       if (RETRIED.includes(result.error.code)) {
