@@ -103,6 +103,18 @@ export const createEmbeddedAws = async ({ directory, clock }: { directory: strin
   return {
     createClients,
     createStsClientOf,
+    /** Each service's operations, for whoever serves them in another way than to clients in this process. */
+    services: {
+      dynamodb: dynamodb.service,
+      secretsmanager: secretsManager.service,
+      kms: kms.service,
+      sqs: queues.sqs,
+      events: queues.eventBridge,
+      s3: s3.service,
+      ec2: ec2.service,
+      ses: ses.service,
+    } satisfies Record<string, Service>,
+    stsServiceOf: sts.serviceFor,
     proofKeys: sts.keys,
     proofIssuer: sts.issuer,
     machines: ec2,
