@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { CreateTableCommand, DescribeTableCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb'
 import { PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge'
+import { CreateAliasCommand, CreateKeyCommand, DescribeKeyCommand } from '@aws-sdk/client-kms'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
 import { CreateQueueCommand, GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { proofAudience } from '../lambdas/contract/instance.ts'
 import { type KeyNames, TABLES, type TableName, type TableShape } from '../lambdas/contract/tables.ts'
 import type { AgentsNames } from '../lambdas/entry/deps.aws.ts'
+import type { MailNames } from '../lambdas/entry/mail-deps.aws.ts'
 import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
 import { type AwsClients, EMBEDDED_INSTANCE_TYPE, EMBEDDED_PLACE, EMBEDDED_SUBNETS } from './aws/embedded-aws.ts'
 
@@ -15,7 +18,10 @@ import { type AwsClients, EMBEDDED_INSTANCE_TYPE, EMBEDDED_PLACE, EMBEDDED_SUBNE
 export const LOCAL_STAGE = 'local'
 const MAX_RECEIVES = 5
 
-export const localNames = (siteOrigin: string, version: string): AgentsNames => ({
+/** What mails come from on one machine, where they only reach the outbox folder. */
+export const LOCAL_MAIL = { sender: 'vestibule@localhost', configurationSet: 'local' } as const
+
+export const localNames = (siteOrigin: string, version: string): AgentsNames & MailNames => ({
   stage: LOCAL_STAGE,
   version,
   siteOrigin,
@@ -25,6 +31,7 @@ export const localNames = (siteOrigin: string, version: string): AgentsNames => 
   agentsTable: 'vestibule-agents',
   requestsBucket: 'vestibule-requests',
   sessionKeysSecret: 'vestibule/local/session-keys',
+  mailKey: 'alias/vestibule/local/mail',
   agentsPerTenant: 10,
   ...EMBEDDED_PLACE,
 })
@@ -39,8 +46,6 @@ export const localLaunchSettings = (siteOrigin: string): LaunchSettings => ({
   apiUrl: siteOrigin,
   proofAudience: proofAudience(siteOrigin),
 })
-
-export const proofAudience = (siteOrigin: string): string => `vestibule ${siteOrigin}`
 
 const keySchema = ({ partition, sort }: KeyNames) => [
   { AttributeName: partition, KeyType: 'HASH' as const },
@@ -103,18 +108,28 @@ const createQueue = async ({ sqs }: AwsClients, QueueName: string, Attributes: R
 }
 
 const createSessionKeys = async ({ secrets }: AwsClients, Name: string): Promise<void> => {
-  const current = { kid: randomBytes(4).toString('hex'), key: randomBytes(32).toString('base64') }
+  const keys = { kid: randomBytes(4).toString('hex'), key: randomBytes(32).toString('base64') }
   try {
-    await secrets.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify({ current }) }))
+    await secrets.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify(keys) }))
   } catch (error) {
     if (!(error instanceof Error && error.name === 'ResourceExistsException')) throw error
+  }
+}
+
+const createMailKey = async ({ kms }: AwsClients, AliasName: string): Promise<void> => {
+  try {
+    await kms.send(new DescribeKeyCommand({ KeyId: AliasName }))
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'NotFoundException')) throw error
+    const { KeyMetadata } = await kms.send(new CreateKeyCommand({ Description: 'Vestibule: links of invites to mail' }))
+    await kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: KeyMetadata?.KeyId }))
   }
 }
 
 /** Makes what is missing and leaves what is there. Returns the queue that feeds the provisioner. */
 export const ensureInstallation = async (
   clients: AwsClients,
-  names: AgentsNames,
+  names: AgentsNames & MailNames,
 ): Promise<{ queueUrl: string; deadLetterUrl: string }> => {
   const tables: Record<TableName, string> = {
     directory: names.directoryTable,
@@ -128,6 +143,7 @@ export const ensureInstallation = async (
   await createTable(clients.dynamo, tables.audit, TABLES.audit)
   await clients.s3.send(new CreateBucketCommand({ Bucket: names.requestsBucket }))
   await createSessionKeys(clients, names.sessionKeysSecret)
+  await createMailKey(clients, names.mailKey)
 
   const deadLetter = await createQueue(clients, 'vestibule-provisioner-dead', {})
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: deadLetter.arn, maxReceiveCount: MAX_RECEIVES })

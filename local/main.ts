@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import pino from 'pino'
 import packageFile from '../package.json' with { type: 'json' }
 import { systemClock } from '../lambdas/core/clock.ts'
 import { createLogger } from '../lambdas/core/logger.ts'
@@ -51,7 +50,8 @@ const explainStartFailure = (error: unknown, directory: string, port: number): s
 const start = async (directory: string, port: number): Promise<() => Promise<void>> => {
   const url = `http://localhost:${port}`
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const logger = createLogger(pino.destination({ dest: join(directory, 'vestibule.log'), mode: 0o600, sync: true }))
+  const log = openSync(join(directory, 'vestibule.log'), 'a', 0o600)
+  const logger = createLogger({ write: (line) => void writeSync(log, line) })
   const aws = await createEmbeddedAws({ directory, clock: systemClock })
   const site = createSite(await buildSiteIfMissing())
   const product = await createProduct({
@@ -63,7 +63,7 @@ const start = async (directory: string, port: number): Promise<() => Promise<voi
     random: systemRandom,
     logger,
   })
-  const server = await startServer({ app: product.app, site, port })
+  const server = await startServer({ app: product.app, afterwards: product.sendMail, site, port })
   const admin = await ensureFirstAdmin(product, directory, url)
   const standIns = product.createStandIns(post)
   const loops = [
@@ -71,6 +71,7 @@ const start = async (directory: string, port: number): Promise<() => Promise<voi
     startLoop('worker', 100, product.work, logger),
     startLoop('worker', 100, product.work, logger),
     startLoop('stand-ins', 400, standIns, logger),
+    startLoop('mail', 5_000, product.sendMail, logger),
     startLoop('reconciler', 2_000, product.reconcile, logger),
     startLoop('expiry', 3_600_000, async () => aws.sweepExpired(), logger),
   ]

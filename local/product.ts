@@ -3,15 +3,21 @@ import { createPasswordHasher, type ScryptCost } from '../lambdas/accounts/passw
 import type { Clock } from '../lambdas/core/clock.ts'
 import type { Logger } from '../lambdas/core/logger.ts'
 import type { Random } from '../lambdas/core/random.ts'
+import { proofAudience } from '../lambdas/contract/instance.ts'
 import { agentSecretName } from '../lambdas/contract/names.ts'
-import { createAgentsDeps, createIdentityDeps, createProvisioningDeps } from '../lambdas/entry/deps.aws.ts'
+import { createProvisionRequests } from '../lambdas/agents/provision-requests.aws.ts'
+import { createTenantKeys } from '../lambdas/credentials/tenant-keys.aws.ts'
+import { createAgentsDeps, createIdentityDeps } from '../lambdas/entry/deps.aws.ts'
+import { createMailDeps } from '../lambdas/entry/mail-deps.aws.ts'
+import { createMailPost } from '../lambdas/entry/mail-post.aws.ts'
+import { createProvisioningDeps } from '../lambdas/entry/provisioning-deps.aws.ts'
 import { createWholeApp } from '../lambdas/http/app.ts'
 import type { AppEnv, Platform } from '../lambdas/http/request.ts'
-import { createInviteMailer } from '../lambdas/invites/invite-mailer.aws.ts'
+import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
 import { reconcile } from '../lambdas/provisioning/reconcile.ts'
 import type { CallHook } from './aws/service.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
-import { ensureInstallation, LOCAL_STAGE, localLaunchSettings, localNames, proofAudience } from './installation.ts'
+import { ensureInstallation, LOCAL_MAIL, LOCAL_STAGE, localLaunchSettings, localNames } from './installation.ts'
 import { createStandIns } from './stand-in-instance.ts'
 import { createWorker } from './worker.ts'
 
@@ -39,10 +45,15 @@ export const createProduct = async (options: ProductOptions) => {
   const { queueUrl, deadLetterUrl } = await ensureInstallation(aws.createClients(), names)
   const proof = { keys: aws.proofKeys, issuer: aws.proofIssuer, audience: proofAudience(siteOrigin) }
   const passwords = createPasswordHasher(random, options.scryptCost === undefined ? {} : { cost: options.scryptCost })
-  const mailer = createInviteMailer({ ses: clients.ses, sender: 'vestibule@localhost', logger })
+  const postMail = createMailPost(clients, names)
+  const mail = createMailDeps(clients, names, LOCAL_MAIL, ambient)
   const deps = {
-    ...createIdentityDeps(clients, names, { ...ambient, passwords, mailer }),
-    ...createAgentsDeps(clients, names, ambient, proof),
+    ...createIdentityDeps(clients, names, { ...ambient, passwords, postMail }),
+    ...createAgentsDeps(clients, names, ambient, {
+      proof,
+      tenantKeys: createTenantKeys({ kms: clients.kms, place: names }),
+      requests: createProvisionRequests({ s3: clients.s3, bucket: names.requestsBucket, clock, random }),
+    }),
   }
   const provisioning = createProvisioningDeps(clients, names, settings, ambient)
   const app: Hono<AppEnv> = createWholeApp(deps, platform)
@@ -61,6 +72,8 @@ export const createProduct = async (options: ProductOptions) => {
     deadLetterUrl,
     work: createWorker({ sqs: clients.sqs, queueUrl, deadLetterUrl, deps: provisioning, logger }),
     reconcile: () => reconcile(provisioning),
+    mail,
+    sendMail: () => sendDueMail(mail),
     createStandIns: (post: (url: string, body: unknown) => Promise<number>) =>
       createStandIns({ aws, secrets: clients.secrets, secretIdOf, post, clock, logger }),
   }

@@ -35,10 +35,12 @@ const refuseHost = (): Response => {
  */
 export const startServer = async (input: {
   app: Hono<AppEnv>
+  /** Runs before an answer of the API goes out: what AWS does soon after, one machine does at once. */
+  afterwards: () => Promise<unknown>
   site: (request: Request) => Response
   port: number
 }): Promise<{ close: () => Promise<void> }> => {
-  const { app, site, port } = input
+  const { app, afterwards, site, port } = input
   const ownOrigin = `http://localhost:${port}`
   const hosts = new Set([`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`])
 
@@ -47,7 +49,11 @@ export const startServer = async (input: {
       const url = new URL(request.url)
       const host = request.headers.get('host') ?? ''
       if (!hosts.has(host)) return refuseHost()
-      if (url.pathname === '/api' || url.pathname.startsWith('/api/')) return app.fetch(request, { ...env })
+      if (url.pathname === '/api' || url.pathname.startsWith('/api/')) {
+        const answered = await app.fetch(request, { ...env })
+        if (url.pathname.startsWith('/api/admin/invites') && request.method === 'POST') await afterwards()
+        return answered
+      }
       if (host !== `localhost:${port}`) return Response.redirect(`${ownOrigin}${url.pathname}${url.search}`, 302)
       return site(request)
     },

@@ -6,6 +6,7 @@ import {
 import { GetWebIdentityTokenCommand } from '@aws-sdk/client-sts'
 import * as z from 'zod'
 import { BootStep } from '../lambdas/contract/instance.ts'
+import { TAGS } from '../lambdas/contract/tags.ts'
 import type { Clock } from '../lambdas/core/clock.ts'
 import { sha256Hex } from '../lambdas/core/digest.ts'
 import type { Logger } from '../lambdas/core/logger.ts'
@@ -60,7 +61,7 @@ export const createStandIns = (input: {
     const secretId = await secretIdOf(id)
     if (secretId === null) return false
     const { Tags = [] } = await secrets.send(new DescribeSecretCommand({ SecretId: secretId }))
-    if (!Tags.some(({ Key, Value }) => Key === 'instance-arn' && Value === arn)) return false
+    if (!Tags.some(({ Key, Value }) => Key === TAGS.instanceArn && Value === arn)) return false
     await secrets.send(new GetSecretValueCommand({ SecretId: secretId, VersionStage: 'AWSCURRENT' }))
     return true
   }

@@ -178,6 +178,7 @@ describe('the house', () => {
       'lambdas/http/identify-caller.ts',
       'lambdas/http/middleware/origin-proof.ts',
       'lambdas/http/routes/sessions.ts',
+      'lambdas/invites/invite-mail.ts',
       'lambdas/invites/invite.ts',
       'lambdas/provisioning/instance-proof.ts',
       'lambdas/sessions/session-keys.aws.ts',

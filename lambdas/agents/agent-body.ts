@@ -1,4 +1,5 @@
-import type { AgentBody } from '../contract/agents.ts'
+import type * as z from 'zod'
+import type { AgentBody, SupportAgentBody } from '../contract/agents.ts'
 import type { Agent } from './agent.ts'
 
 /** Pure: no I/O, no clock. The agent as its tenant may see it: every field named, so that no other can slip out. */
@@ -23,5 +24,14 @@ export const toAgentBody = (agent: Agent): AgentBody => ({
   ...(agent.lastSeenAt === undefined ? {} : { lastSeenAt: agent.lastSeenAt }),
   timeline: agent.timeline,
   createdAt: agent.createdAt,
+  updatedAt: agent.updatedAt,
+})
+
+export const toSupportAgentBody = (agent: Agent): z.input<typeof SupportAgentBody> => ({
+  id: agent.agentId,
+  tenantId: agent.tenantId,
+  name: agent.name,
+  status: agent.status,
+  ...(agent.instance === undefined ? {} : { instanceId: agent.instance.id }),
   updatedAt: agent.updatedAt,
 })

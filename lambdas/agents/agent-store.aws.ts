@@ -6,7 +6,7 @@ import { transact, type WriteAction } from '../aws/transact.aws.ts'
 import { AgentBody, AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS } from '../contract/credential-kinds.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
-import { agentKey, agentNameKey, idempotencyKey, PASSING_INDEX } from '../contract/names.ts'
+import { agentKey, agentNameKey, idempotencyKey, PASSING_INDEX, SUPPORT_INDEX } from '../contract/names.ts'
 import type { Page } from '../contract/paging.ts'
 import type { Random } from '../core/random.ts'
 import type { Agent, PendingMerge } from './agent.ts'
@@ -60,11 +60,13 @@ const StoredIdempotency = z.object({ agentId: AgentId, bodyMac: z.string(), answ
 export type Idempotency = z.infer<typeof StoredIdempotency>
 
 const PASSING = 'PASSING'
+const SUPPORTED = 'SUPPORTED'
 
 const toItem = (agent: Agent) => ({
   ...agentKey(agent.tenantId, agent.agentId),
   ...agent,
   ...(agent.lookAt === undefined ? {} : { passing: PASSING }),
+  ...(agent.supportAccess && agent.status !== 'deleted' ? { supported: SUPPORTED } : {}),
 })
 
 export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsTable: string; random: Random }) => {
@@ -111,6 +113,22 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
         (item) => StoredAgent.parse(item),
       )
     },
+
+    /** Agents of all tenants that allow support access, newest first. */
+    listSupported: (page: Page) =>
+      queryPage(
+        dynamo,
+        {
+          TableName: agentsTable,
+          IndexName: SUPPORT_INDEX,
+          KeyConditionExpression: 'supported = :supported',
+          ExpressionAttributeValues: { ':supported': SUPPORTED },
+        },
+        { supported: SUPPORTED },
+        ['createdAt', 'pk', 'sk'],
+        page,
+        (item) => StoredAgent.parse(item),
+      ),
 
     /** Agents that are to be looked at by now, the longest due first; never more than `limit`. */
     listDue: async (now: Date, limit: number): Promise<Agent[]> => {

@@ -5,6 +5,7 @@ import { CREDENTIAL_KINDS, type CredentialKind, MODEL_CREDENTIAL_KINDS } from '.
 import { CREDENTIAL_WRITES_PER_DAY } from '../contract/facts.ts'
 import { type AgentId, newEventId, type TenantId } from '../contract/ids.ts'
 import { agentSecretName } from '../contract/names.ts'
+import { TAGS } from '../contract/tags.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
@@ -122,7 +123,7 @@ const storeFirst = async (
   const refused = judgeNames([...credentials.keys()])
   if (refused !== null) return fail(refused)
   const keyArn = tenant.keyArn ?? (await deps.tenantKeys.ensure(tenant.tenantId))
-  const tags = { 'vestibule-stage': deps.stage, 'vestibule-tenant': tenant.tenantId, 'vestibule-agent': agent.agentId }
+  const tags = { [TAGS.stage]: deps.stage, [TAGS.tenant]: tenant.tenantId, [TAGS.agent]: agent.agentId }
   const created = await deps.vault.create({ secretId, keyArn, tags, credentials, mergeIds: [mergeId] })
   if (!created.ok || !created.value.existed) return created
   return deps.vault.merge(secretId, changes, { mergeId, judgeNames, mayWrite: Promise.resolve(true) })

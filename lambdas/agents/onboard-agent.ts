@@ -5,6 +5,7 @@ import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-ki
 import { IDEMPOTENCY_SECONDS } from '../contract/facts.ts'
 import { newAgentId, type TenantId } from '../contract/ids.ts'
 import { agentSecretName } from '../contract/names.ts'
+import { TAGS } from '../contract/tags.ts'
 import { type Clock, toEpochSeconds } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
@@ -164,7 +165,7 @@ const finish = async (
   const stored = await deps.vault.create({
     secretId: agentSecretName(deps.stage, agent.tenantId, agent.agentId),
     keyArn,
-    tags: { 'vestibule-stage': deps.stage, 'vestibule-tenant': agent.tenantId, 'vestibule-agent': agent.agentId },
+    tags: { [TAGS.stage]: deps.stage, [TAGS.tenant]: agent.tenantId, [TAGS.agent]: agent.agentId },
     credentials: toValues(input.credentials),
   })
   if (!stored.ok) return stored

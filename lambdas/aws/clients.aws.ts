@@ -1,6 +1,4 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
-import { KMSClient } from '@aws-sdk/client-kms'
-import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { AwsCredentialIdentity } from '@aws-sdk/types'
@@ -26,11 +24,11 @@ export const CLIENT_DEFAULTS = {
 export const toDocumentClient = (client: DynamoDBClient): DynamoDBDocumentClient =>
   DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } })
 
-/** One client per service and process: connections and signing keys are reused. EC2 has its own file, for its size. */
+/**
+ * One client per service and process: connections and signing keys are reused. The others have a file each, so that a
+ * function loads only those that it uses, and loads late what it seldom needs.
+ */
 export const createDynamoClient = (options: ClientOptions) =>
   toDocumentClient(new DynamoDBClient({ ...CLIENT_DEFAULTS, ...options }))
 export const createSecretsClient = (options: ClientOptions) =>
   new SecretsManagerClient({ ...CLIENT_DEFAULTS, ...options })
-export const createKmsClient = (options: ClientOptions) => new KMSClient({ ...CLIENT_DEFAULTS, ...options })
-export const createS3Client = (options: ClientOptions) =>
-  new S3Client({ ...CLIENT_DEFAULTS, ...options, forcePathStyle: options.endpoint !== undefined })

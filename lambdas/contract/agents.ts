@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { Secret } from '../core/secret.ts'
 import { CREDENTIAL_KINDS, credentialRule, type CredentialKind, MODEL_CREDENTIAL_KINDS } from './credential-kinds.ts'
 import { CREDENTIAL_MAX_CHARACTERS } from './facts.ts'
-import { AgentId } from './ids.ts'
+import { AgentId, TenantId } from './ids.ts'
 import { AgentName, Instant } from './text.ts'
 
 export const AgentStatus = z.enum([
@@ -52,6 +52,20 @@ export type AgentBody = z.infer<typeof AgentBody>
 
 export const AgentAnswer = z.strictObject({ agent: AgentBody })
 export const AgentList = z.strictObject({ agents: z.array(AgentBody), nextCursor: z.string().optional() })
+
+/** What a support engineer sees of an agent: where it is, not what it was given. */
+export const SupportAgentBody = z.strictObject({
+  id: AgentId,
+  tenantId: TenantId,
+  name: z.string(),
+  status: AgentStatus,
+  instanceId: z.string().optional(),
+  updatedAt: Instant,
+})
+export const SupportAgentList = z.strictObject({
+  agents: z.array(SupportAgentBody),
+  nextCursor: z.string().optional(),
+})
 
 const credentialOf = (kind: CredentialKind) =>
   z

@@ -12,6 +12,8 @@ export const AuditAction = z.enum([
   'invite.revoked',
   'invite.redeemed',
   'invite.refused',
+  'invite.mailed',
+  'invite.mail_failed',
   'bootstrap.refused',
   'account.signed_in',
   'account.sign_in_refused',

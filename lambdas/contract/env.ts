@@ -1,29 +1,72 @@
 import * as z from 'zod'
 
 const name = z.string().trim().min(1)
+const secretOrKeyArn = name
 
 const common = {
   VESTIBULE_STAGE: z.string().regex(/^[a-z][a-z0-9-]{1,15}$/),
-  VESTIBULE_VERSION: name,
   DIRECTORY_TABLE: name,
-  LIMITS_TABLE: name,
   AUDIT_TABLE: name,
 }
 
 const web = {
   ...common,
+  VESTIBULE_VERSION: name,
+  LIMITS_TABLE: name,
   SITE_ORIGIN: z.url({ protocol: /^https$/ }),
-  SESSION_KEYS_SECRET: name,
-  ORIGIN_PROOF_SECRET: name,
+  SESSION_KEYS_SECRET: secretOrKeyArn,
+  ORIGIN_PROOF_SECRET: secretOrKeyArn,
+}
+
+const launching = {
+  ...common,
+  AGENTS_TABLE: name,
+  REQUESTS_BUCKET: name,
+  SITE_ORIGIN: z.url({ protocol: /^https$/ }),
+  ACCOUNT_ID: name,
+  LAUNCH_TEMPLATE: name,
+  SUBNETS: name.transform((text) => text.split(',')),
+  AMI: z.string().regex(/^ami-/),
+  INSTANCE_TYPE: name,
+  AGENT_SECURITY_GROUP: name,
+  SUPPORT_SECURITY_GROUP: name,
 }
 
 /** The environment of each function: one schema per function, names and ARNs only, never a secret value. */
 export const FunctionEnv = {
-  identity: z.object(web),
+  identity: z.object({ ...web, MAIL_KEY: secretOrKeyArn.optional() }),
+  agents: z.object({
+    ...web,
+    AGENTS_TABLE: name,
+    REQUESTS_BUCKET: name,
+    ACCOUNT_ID: name,
+    AWS_REGION: name,
+    AGENTS_PER_TENANT: z.coerce.number().int().min(1),
+    PROOF_ISSUER: z.url({ protocol: /^https$/ }).optional(),
+  }),
+  support: z.object({ ...web, AGENTS_TABLE: name }),
+  provisioner: z.object({ ...launching, AWS_REGION: name }),
+  reconciler: z.object({ ...launching, AWS_REGION: name }),
+  mailer: z.object({ ...common, MAIL_KEY: secretOrKeyArn, MAIL_SENDER: name, MAIL_CONFIGURATION_SET: name }),
 } as const
 
 export type FunctionName = keyof typeof FunctionEnv
-export type EnvFor<F extends FunctionName> = { [K in keyof z.input<(typeof FunctionEnv)[F]>]: string }
+
+/** Set by Lambda itself in every function. */
+type SetByRuntime = 'AWS_REGION'
+type InputOf<F extends FunctionName> = z.input<(typeof FunctionEnv)[F]>
+type Optional<F extends FunctionName> = {
+  [K in keyof InputOf<F>]-?: undefined extends InputOf<F>[K] ? (unknown extends InputOf<F>[K] ? never : K) : never
+}[keyof InputOf<F>]
+
+/** What the CDK app must give a function: a variable that is missing does not compile. */
+export type EnvFor<F extends FunctionName> = {
+  [K in Exclude<keyof InputOf<F>, Optional<F> | SetByRuntime>]: string
+} & { [K in Optional<F>]?: string }
+
+/** The environment of a web function, beside what only it needs. */
+export type WebEnv = z.output<typeof FunctionEnv.support>
+export type LaunchingEnv = z.output<typeof FunctionEnv.provisioner>
 
 /**
  * Reads a function's environment once, at start. Throws one error that lists every variable that is missing or wrong, by

@@ -15,6 +15,9 @@ export const SCRYPT_PARALLELISM = 1
 export const INVITE_DEFAULT_HOURS = 168
 export const INVITE_MAX_HOURS = 720
 
+/** A mail whose sending was begun so long ago was broken off. */
+export const MAIL_CLAIM_SECONDS = 5 * MINUTE
+
 export const SESSION_LIFETIMES = {
   tenant: { idleSeconds: 7 * DAY, absoluteSeconds: 30 * DAY },
   support: { idleSeconds: 8 * HOUR, absoluteSeconds: 30 * DAY },
@@ -59,6 +62,7 @@ export const SILENCE_SECONDS = 3 * MINUTE
 
 /** An instance proves itself with a token this old at most (STS GetWebIdentityToken allows 60 to 3600 seconds). */
 export const INSTANCE_PROOF_SECONDS = 300
+export const AGENT_VOLUME_GIGABYTES = 16
 export const SUPPORT_SWITCH_WAIT_SECONDS = 20
 export const SECRET_RECOVERY_DAYS = 7
 export const TENANT_KEY_DELETION_DAYS = 30

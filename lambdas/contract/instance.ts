@@ -5,6 +5,9 @@ import { Secret } from '../core/secret.ts'
 export const BootStep = z.enum(['started', 'enrolled', 'credentials_read', 'agent_started', 'ready'])
 export type BootStep = z.infer<typeof BootStep>
 
+/** What an instance's proof must be made for. The instances' role may ask for no other. */
+export const proofAudience = (siteOrigin: string): string => `vestibule ${siteOrigin}`
+
 const InstanceProof = z
   .string()
   .min(1)

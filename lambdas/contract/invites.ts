@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { Role } from './accounts.ts'
 import { INVITE_MAX_HOURS } from './facts.ts'
 import { AccountId, InviteId, TenantId } from './ids.ts'
+import { MailState } from './mail.ts'
 import { Email, Instant, SecretText, TenantName } from './text.ts'
 
 export const InviteState = z.enum(['pending', 'redeemed', 'revoked', 'expired'])
@@ -18,6 +19,8 @@ export const InviteBody = z.strictObject({
   createdAt: Instant,
   expiresAt: Instant,
   redeemedAt: Instant.optional(),
+  /** Absent where the installation sends no mail: the link is then handed over by whoever issued it. */
+  mail: z.strictObject({ state: MailState, at: Instant }).optional(),
 })
 
 export const IssueInviteInput = z

@@ -20,6 +20,9 @@ export const pendingInviteKey = (email: string) => ({ pk: `PENDING#${sha256Hex(e
 export const chainHeadKey = (chain: string) => ({ pk: `CHAIN#${chain}`, sk: 'CHAIN' })
 export const adminCountKey = { pk: 'ADMINS', sk: 'COUNT' } as const
 export const bootstrapKey = { pk: 'BOOTSTRAP', sk: 'BOOTSTRAP' } as const
+/** One partition: what waits to be sent is little, and soon gone. */
+export const OUTBOX_PARTITION = 'OUTBOX'
+export const outboxKey = (inviteId: InviteId) => ({ pk: OUTBOX_PARTITION, sk: `MAIL#${inviteId}` })
 
 export const agentKey = (tenantId: TenantId, agentId: AgentId) => ({
   pk: `TENANT#${tenantId}`,
@@ -52,6 +55,13 @@ export const auditKey = (chain: string, sequence: number) => ({
 export const agentSecretName = (stage: string, tenantId: TenantId, agentId: AgentId) =>
   `vestibule/${stage}/tenant/${tenantId}/agent/${agentId}`
 export const tenantKeyAlias = (stage: string, tenantId: TenantId) => `alias/vestibule/${stage}/tenant/${tenantId}`
+/** What binds a sealed invite link to its invite; the policies of both sides pin the purpose. */
+export const inviteMailContext = (stage: string, inviteId: InviteId) => ({
+  purpose: INVITE_MAIL_PURPOSE,
+  stage,
+  inviteId,
+})
+export const INVITE_MAIL_PURPOSE = 'invite-mail'
 export const provisionRequestKey = (tenantId: TenantId, agentId: AgentId, requestId: ProvisionRequestId) =>
   `requests/${tenantId}/${agentId}/${requestId}.json`
 
@@ -62,5 +72,7 @@ export const PLATFORM_CHAIN = 'platform'
 export const LISTED_INDEX = 'listed'
 /** Index of the agents table: agents that the reconciler is to look at, by when. */
 export const PASSING_INDEX = 'passing'
+/** Index of the agents table: agents whose tenants allow support access, by when they were made. */
+export const SUPPORT_INDEX = 'support'
 /** Index of the audit table: all chains by time. */
 export const AUDIT_TIME_INDEX = 'by-time'

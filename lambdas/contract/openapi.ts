@@ -27,6 +27,7 @@ const ACCESS_ERRORS: Record<Operation['access'], readonly ErrorCode[]> = {
   account: ['unauthenticated'],
   tenant: ['unauthenticated', 'forbidden'],
   admin: ['unauthenticated', 'forbidden'],
+  support: ['unauthenticated', 'forbidden'],
 }
 
 const errorAnswers = (operation: Operation, isUnsafe: boolean) => {

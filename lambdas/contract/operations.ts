@@ -15,7 +15,14 @@ import {
   TenantList,
   WhoAmI,
 } from './accounts.ts'
-import { AgentAnswer, AgentList, CredentialPatch, OnboardAgentInput, SupportAccessInput } from './agents.ts'
+import {
+  AgentAnswer,
+  AgentList,
+  CredentialPatch,
+  OnboardAgentInput,
+  SupportAccessInput,
+  SupportAgentList,
+} from './agents.ts'
 import { AuditPage } from './audit.ts'
 import type { ErrorCode } from './error-codes.ts'
 import { AccountId, AgentId, ApiTokenId, InviteId, SessionId, TenantId } from './ids.ts'
@@ -24,8 +31,11 @@ import { InspectedInvite, InspectInput, InviteList, InviteState, IssuedInvite, I
 import { pageQuery } from './paging.ts'
 import { Reason } from './text.ts'
 
-/** Who may call: nobody in particular, any account, a tenant's own account, an admin, or an instance that proves itself. */
-export type Access = 'public' | 'account' | 'tenant' | 'admin' | 'instance'
+/** Who may call: nobody in particular, any account, a tenant's own account, an admin, a support engineer, a proven instance. */
+export type Access = 'public' | 'account' | 'tenant' | 'admin' | 'support' | 'instance'
+
+/** The functions that answer HTTP, split by what they may do. */
+export type WebFunction = 'identity' | 'agents' | 'support'
 
 export interface Operation {
   summary: string
@@ -39,11 +49,12 @@ export interface Operation {
   /** Where an error has another status here than elsewhere. */
   errorStatus: Partial<Record<ErrorCode, number>>
   /** The function that serves it in production. */
-  servedBy: 'identity' | 'agents'
+  servedBy: WebFunction
 }
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`
 const AGENTS = [/^AGENT#agt_[0-9a-z]{26}$/]
+const SUPPORTED = [new RegExp(`^${TIME}$`), /^TENANT#ten_[0-9a-z]{26}$/, /^AGENT#agt_[0-9a-z]{26}$/]
 const TRAIL = [/^\d{12}$/]
 const LISTED = [
   new RegExp(`^${TIME}$`),
@@ -354,6 +365,14 @@ export const operations = {
     query: z.strictObject(pageQuery(ALL_TRAILS)),
     status: 200,
     answer: AuditPage,
+  }),
+  'GET /api/support/agents': operation({
+    summary: 'List the agents whose tenants allow support access',
+    access: 'support',
+    servedBy: 'support',
+    query: z.strictObject(pageQuery(SUPPORTED)),
+    status: 200,
+    answer: SupportAgentList,
   }),
   'POST /api/agent/enroll': operation({
     summary: 'An instance proves which machine it is, once per launch attempt',

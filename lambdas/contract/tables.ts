@@ -1,4 +1,4 @@
-import { AUDIT_TIME_INDEX, LISTED_INDEX, PASSING_INDEX } from './names.ts'
+import { AUDIT_TIME_INDEX, LISTED_INDEX, PASSING_INDEX, SUPPORT_INDEX } from './names.ts'
 
 /** The keys of a table or index: names of string attributes. */
 export interface KeyNames {
@@ -24,7 +24,10 @@ export const TABLES = {
   /** What runs: agents, their names, launch attempts, instances, idempotency keys. */
   agents: {
     keys: { partition: 'pk', sort: 'sk' },
-    indexes: { [PASSING_INDEX]: { partition: 'passing', sort: 'lookAt' } },
+    indexes: {
+      [PASSING_INDEX]: { partition: 'passing', sort: 'lookAt' },
+      [SUPPORT_INDEX]: { partition: 'supported', sort: 'createdAt' },
+    },
     timeToLive: 'expiresAt',
   },
   /** How often: counters and spent proofs, nothing that would be missed. */

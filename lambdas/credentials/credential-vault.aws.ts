@@ -9,6 +9,7 @@ import {
 import * as z from 'zod'
 import { callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
 import { SECRET_RECOVERY_DAYS } from '../contract/facts.ts'
+import { TAGS } from '../contract/tags.ts'
 import { pauseWithJitter } from '../core/backoff.ts'
 import { sha256Hex } from '../core/digest.ts'
 import type { Random } from '../core/random.ts'
@@ -242,7 +243,7 @@ export const createCredentialVault = (deps: { secrets: SecretsManagerClient; ran
     bindToInstance: async (secretId: string, instanceArn: string): Promise<void> => {
       await callAws('secretsmanager', () =>
         secrets.send(
-          new TagResourceCommand({ SecretId: secretId, Tags: [{ Key: 'instance-arn', Value: instanceArn }] }),
+          new TagResourceCommand({ SecretId: secretId, Tags: [{ Key: TAGS.instanceArn, Value: instanceArn }] }),
         ),
       )
     },

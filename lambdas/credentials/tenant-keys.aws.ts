@@ -10,6 +10,7 @@ import { callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
 import { TENANT_KEY_DELETION_DAYS } from '../contract/facts.ts'
 import type { TenantId } from '../contract/ids.ts'
 import { tenantKeyAlias } from '../contract/names.ts'
+import { TAGS } from '../contract/tags.ts'
 import { type KeyPlace, tenantKeyPolicy } from './tenant-key-policy.ts'
 
 /**
@@ -36,8 +37,8 @@ export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace }) => {
             Description: `Vestibule ${place.stage}: credentials of ${tenantId}`,
             Policy: tenantKeyPolicy(place, tenantId),
             Tags: [
-              { TagKey: 'vestibule-stage', TagValue: place.stage },
-              { TagKey: 'vestibule-tenant', TagValue: tenantId },
+              { TagKey: TAGS.stage, TagValue: place.stage },
+              { TagKey: TAGS.tenant, TagValue: tenantId },
             ],
           }),
         ),

@@ -1,38 +1,33 @@
 import middy from '@middy/core'
 import { createPasswordHasher } from '../accounts/password-hash.ts'
-import { createDynamoClient, createSecretsClient } from '../aws/clients.aws.ts'
 import { FunctionEnv, loadEnv } from '../contract/env.ts'
-import { systemClock } from '../core/clock.ts'
-import { createLogger } from '../core/logger.ts'
 import { systemRandom } from '../core/random.ts'
 import { createIdentityApp } from '../http/app.ts'
-import { originProof } from '../http/middleware/origin-proof.ts'
+import type { PostInviteMail } from '../invites/post-invite-mail.ts'
 import { createIdentityDeps } from './deps.aws.ts'
 import { createHttpHandler, lambdaPlatform } from './http-handler.ts'
-import { createOriginProofSource } from './origin-proofs.aws.ts'
+import { createWebEntry } from './web-entry.aws.ts'
 
 const env = loadEnv(FunctionEnv.identity, process.env)
-const clients = { dynamo: createDynamoClient({}), secrets: createSecretsClient({}) }
-const ambient = { clock: systemClock, random: systemRandom, logger: createLogger() }
-const names = {
-  stage: env.VESTIBULE_STAGE,
-  version: env.VESTIBULE_VERSION,
-  siteOrigin: env.SITE_ORIGIN,
-  directoryTable: env.DIRECTORY_TABLE,
-  limitsTable: env.LIMITS_TABLE,
-  auditTable: env.AUDIT_TABLE,
-  sessionKeysSecret: env.SESSION_KEYS_SECRET,
+const { clients, names, ambient, gate } = createWebEntry(env)
+
+/** Loaded with the first invite that is mailed: a sign-in does not wait for the KMS client. */
+const postMailUnder = (mailKey: string): PostInviteMail => {
+  let loaded: Promise<PostInviteMail> | null = null
+  return async (...mail) => {
+    loaded ??= Promise.all([import('./mail-post.aws.ts'), import('../aws/kms-client.aws.ts')]).then(
+      ([{ createMailPost }, { createKmsClient }]) =>
+        createMailPost({ dynamo: clients.dynamo, kms: createKmsClient({}) }, { ...names, mailKey }),
+    )
+    return (await loaded)(...mail)
+  }
 }
-const proofs = createOriginProofSource({
-  secrets: clients.secrets,
-  secretId: env.ORIGIN_PROOF_SECRET,
-  clock: systemClock,
-})
+
 const deps = createIdentityDeps(clients, names, {
   ...ambient,
   passwords: createPasswordHasher(systemRandom),
-  mailer: null,
+  postMail: env.MAIL_KEY === undefined ? null : postMailUnder(env.MAIL_KEY),
 })
 
 /** Invites, sign-up, sign-in, sessions, tokens and the trail, behind the HTTP API. */
-export const handler = middy(createHttpHandler(createIdentityApp(deps, lambdaPlatform, originProof(proofs))))
+export const handler = middy(createHttpHandler(createIdentityApp(deps, lambdaPlatform, gate)))

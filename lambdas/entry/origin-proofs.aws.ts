@@ -9,7 +9,8 @@ const proof = z
   .string()
   .min(32)
   .transform((text) => new Secret(text))
-const StoredProofs = z.object({ current: proof, previous: proof.optional() })
+/** Two slots: the edge sends one, the other is free for the next value. Both are good, so that a rotation has no gap. */
+const StoredProofs = z.object({ a: proof, b: proof.optional() })
 
 /** The values that the edge may present; read again every minute, so that a rotation needs no deploy. */
 export const createOriginProofSource = (deps: { secrets: SecretsManagerClient; secretId: string; clock: Clock }) => {
@@ -23,8 +24,8 @@ export const createOriginProofSource = (deps: { secrets: SecretsManagerClient; s
     const parsed = StoredProofs.safeParse(JSON.parse(SecretString ?? 'null'))
     if (!parsed.success)
       throw new DependencyError('origin-proof', 'misused', new Error('the origin proof is missing or too short'))
-    const { current, previous } = parsed.data
-    loaded = { proofs: previous === undefined ? [current] : [current, previous], at: now }
+    const { a, b } = parsed.data
+    loaded = { proofs: b === undefined ? [a] : [a, b], at: now }
     return loaded.proofs
   }
 }

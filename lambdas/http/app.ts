@@ -1,7 +1,7 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { DependencyError } from '../aws/errors.aws.ts'
 import { whereThrown } from '../core/logger.ts'
-import type { AgentsDeps, CommonDeps, IdentityDeps } from './deps.ts'
+import type { AgentsDeps, CommonDeps, IdentityDeps, SupportDeps } from './deps.ts'
 import { createEndpoints } from './endpoint.ts'
 import { refuse } from './refuse.ts'
 import { plainPath } from './middleware/plain-path.ts'
@@ -13,6 +13,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { inviteRoutes } from './routes/invites.ts'
 import { publicRoutes } from './routes/public.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { supportRoutes } from './routes/support.ts'
 
 /** The empty app: what stands in front of every route, and what answers when none does or one breaks. */
 const createBase = (deps: CommonDeps, gate?: MiddlewareHandler<AppEnv>): Hono<AppEnv> => {
@@ -38,30 +39,17 @@ const createBase = (deps: CommonDeps, gate?: MiddlewareHandler<AppEnv>): Hono<Ap
   return app
 }
 
-/** Invites, sign-up, sign-in, sessions, tokens, the trail: the function that hashes passwords and reads no credential. */
-export const createIdentityApp = (
-  deps: IdentityDeps,
-  platform: Platform,
-  gate?: MiddlewareHandler<AppEnv>,
-): Hono<AppEnv> => {
-  const app = createBase(deps, gate)
-  addIdentityRoutes(app, deps, platform)
-  return app
-}
+type AddRoutes<D extends CommonDeps> = (app: Hono<AppEnv>, deps: D, platform: Platform) => void
 
-/** Identity and agents in one process, as on one machine. */
-export const createWholeApp = (
-  deps: IdentityDeps & AgentsDeps,
-  platform: Platform,
-  gate?: MiddlewareHandler<AppEnv>,
-): Hono<AppEnv> => {
-  const app = createBase(deps, gate)
-  addIdentityRoutes(app, deps, platform)
-  addAgentsRoutes(app, deps, platform)
-  return app
-}
+const createApp =
+  <D extends CommonDeps>(...parts: AddRoutes<D>[]) =>
+  (deps: D, platform: Platform, gate?: MiddlewareHandler<AppEnv>): Hono<AppEnv> => {
+    const app = createBase(deps, gate)
+    for (const addRoutes of parts) addRoutes(app, deps, platform)
+    return app
+  }
 
-const addIdentityRoutes = (app: Hono<AppEnv>, deps: IdentityDeps, platform: Platform): void => {
+const addIdentityRoutes: AddRoutes<IdentityDeps> = (app, deps, platform) => {
   const route = createEndpoints(app, deps, platform)
   publicRoutes(route, deps)
   accountRoutes(route, deps, platform)
@@ -70,9 +58,24 @@ const addIdentityRoutes = (app: Hono<AppEnv>, deps: IdentityDeps, platform: Plat
   auditRoutes(route, deps)
 }
 
-const addAgentsRoutes = (app: Hono<AppEnv>, deps: AgentsDeps, platform: Platform): void => {
+const addAgentsRoutes: AddRoutes<AgentsDeps> = (app, deps, platform) => {
   const route = createEndpoints(app, deps, platform)
   agentRoutes(route, deps)
   tenantRoutes(route, deps)
   instanceRoutes(route, deps)
 }
+
+const addSupportRoutes: AddRoutes<SupportDeps> = (app, deps, platform) =>
+  supportRoutes(createEndpoints(app, deps, platform), deps)
+
+/** Invites, sign-up, sign-in, sessions, tokens, the trail: the function that hashes passwords and reads no credential. */
+export const createIdentityApp = createApp(addIdentityRoutes)
+
+/** Onboarding, credentials, lifecycle, tenants as a whole, and the machines' own calls. */
+export const createAgentsApp = createApp(addAgentsRoutes)
+
+/** What support engineers see. */
+export const createSupportApp = createApp(addSupportRoutes)
+
+/** All of it in one process, as on one machine. */
+export const createWholeApp = createApp<IdentityDeps & AgentsDeps>(addIdentityRoutes, addAgentsRoutes, addSupportRoutes)

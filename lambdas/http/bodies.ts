@@ -69,6 +69,7 @@ export const toInviteBody = (invite: Invite, now: Date): z.input<typeof InviteBo
   createdAt: invite.createdAt.toISOString(),
   expiresAt: invite.expiresAt.toISOString(),
   ...(invite.redeemedAt === undefined ? {} : { redeemedAt: invite.redeemedAt.toISOString() }),
+  ...(invite.mail === undefined ? {} : { mail: { state: invite.mail.state, at: invite.mail.at.toISOString() } }),
 })
 
 export const toTokenBody = (token: ApiToken): z.input<typeof ApiTokenBody> => ({

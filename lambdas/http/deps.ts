@@ -9,8 +9,8 @@ import type { Logger } from '../core/logger.ts'
 import type { Random } from '../core/random.ts'
 import type { CredentialVault } from '../credentials/credential-vault.aws.ts'
 import type { TenantKeys } from '../credentials/tenant-keys.aws.ts'
-import type { InviteMailer } from '../invites/invite-mailer.aws.ts'
 import type { InviteStore } from '../invites/invite-store.aws.ts'
+import type { PostInviteMail } from '../invites/post-invite-mail.ts'
 import type { Limiter } from '../limits/limiter.aws.ts'
 import type { AttemptStore } from '../provisioning/attempt-store.aws.ts'
 import type { ProofVerifier } from '../provisioning/instance-proof.ts'
@@ -35,7 +35,13 @@ export interface CommonDeps {
   siteOrigin: string
 }
 
-export type IdentityDeps = CommonDeps & { invites: InviteStore; passwords: PasswordHasher; mailer: InviteMailer | null }
+export type IdentityDeps = CommonDeps & {
+  invites: InviteStore
+  passwords: PasswordHasher
+  postMail: PostInviteMail | null
+}
+
+export type SupportDeps = CommonDeps & { agents: AgentStore }
 
 export type AgentsDeps = CommonDeps & {
   agents: AgentStore

@@ -20,7 +20,7 @@ import { isSameOrigin } from './same-origin.ts'
 
 type CallerOf<O> = O extends { access: 'tenant' }
   ? { principal: Principal; tenant: Tenant }
-  : O extends { access: 'account' | 'admin' }
+  : O extends { access: 'account' | 'admin' | 'support' }
     ? { principal: Principal }
     : { principal: Principal | null }
 
@@ -113,6 +113,9 @@ const judgeAccess = (operation: Operation, principal: Principal | null): Refusal
     case 'admin':
       if (principal === null) return { code: 'unauthenticated', reason: 'nobody' }
       return principal.account.role === 'admin' ? null : { code: 'forbidden', reason: 'not_an_admin' }
+    case 'support':
+      if (principal === null) return { code: 'unauthenticated', reason: 'nobody' }
+      return principal.account.role === 'support' ? null : { code: 'forbidden', reason: 'not_support' }
   }
 }
 

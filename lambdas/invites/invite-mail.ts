@@ -1,3 +1,4 @@
+import type { Secret } from '../core/secret.ts'
 import type { Invite } from './invite.ts'
 
 /** Pure: no I/O, no clock. */
@@ -12,7 +13,8 @@ export interface Mail {
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => `&#${char.codePointAt(0) ?? 0};`)
 
 /** The mail to an invited person: who invites them, to what, until when, and the link. No picture, no tracking. */
-export const composeInviteMail = (invite: Invite, link: string): Mail => {
+export const composeInviteMail = (invite: Invite, sealed: Secret): Mail => {
+  const link = sealed.reveal()
   const place = invite.tenantName ?? 'Vestibule'
   const lines = [
     `${invite.invitedBy} invites you to ${place}.`,

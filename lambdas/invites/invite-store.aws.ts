@@ -7,6 +7,7 @@ import { Role } from '../contract/accounts.ts'
 import { AccountId, InviteId, TenantId } from '../contract/ids.ts'
 import type { InviteState } from '../contract/invites.ts'
 import { bootstrapKey, inviteKey, LISTED_INDEX, pendingInviteKey } from '../contract/names.ts'
+import { MailState } from '../contract/mail.ts'
 import type { Page } from '../contract/paging.ts'
 import type { Invite } from './invite.ts'
 
@@ -27,6 +28,7 @@ const StoredInvite: z.ZodType<Invite> = z.object({
   createdAt: instant,
   expiresAt: instant,
   redeemedAt: instant.optional(),
+  mail: z.object({ state: MailState, at: instant }).optional(),
 })
 
 const INVITE_LIST = 'INVITE'
@@ -39,6 +41,9 @@ const stateFilter = (state: InviteState, now: Date) =>
         values: { ':state': 'pending', ':now': now.toISOString() },
       }
     : { FilterExpression: '#state = :state', values: { ':state': state } }
+
+const toStoredMail = (mail: Invite['mail']) =>
+  mail === undefined ? undefined : { state: mail.state, at: mail.at.toISOString() }
 
 export const createInviteStore = (deps: { dynamo: DynamoDBDocumentClient; directoryTable: string }) => {
   const { dynamo, directoryTable } = deps
@@ -78,6 +83,7 @@ export const createInviteStore = (deps: { dynamo: DynamoDBDocumentClient; direct
           ...invite,
           createdAt: invite.createdAt.toISOString(),
           expiresAt: invite.expiresAt.toISOString(),
+          mail: toStoredMail(invite.mail),
           listed: INVITE_LIST,
           listedAt: invite.createdAt.toISOString(),
         },
@@ -109,19 +115,34 @@ export const createInviteStore = (deps: { dynamo: DynamoDBDocumentClient; direct
     }),
 
     /** Gives a pending or expired invite a new code and a new end; refused when its code changed or it is final. */
-    renewStep: (invite: Invite, codeHash: string, expiresAt: Date): WriteAction => ({
+    renewStep: (invite: Invite, renewed: Invite): WriteAction => ({
       Update: {
         TableName: directoryTable,
         Key: inviteKey(invite.inviteId),
-        UpdateExpression: 'SET codeHash = :next, expiresAt = :expiresAt',
+        UpdateExpression:
+          renewed.mail === undefined
+            ? 'SET codeHash = :next, expiresAt = :expiresAt REMOVE mail'
+            : 'SET codeHash = :next, expiresAt = :expiresAt, mail = :mail',
         ConditionExpression: '#state = :pending AND codeHash = :was',
         ExpressionAttributeNames: { '#state': 'state' },
         ExpressionAttributeValues: {
-          ':next': codeHash,
+          ':next': renewed.codeHash,
           ':was': invite.codeHash,
-          ':expiresAt': expiresAt.toISOString(),
+          ':expiresAt': renewed.expiresAt.toISOString(),
           ':pending': 'pending',
+          ...(renewed.mail === undefined ? {} : { ':mail': toStoredMail(renewed.mail) }),
         },
+      },
+    }),
+
+    /** Notes what became of the mail with this very code. */
+    mailStateStep: (mail: Pick<Invite, 'inviteId' | 'codeHash'>, state: MailState, now: Date): WriteAction => ({
+      Update: {
+        TableName: directoryTable,
+        Key: inviteKey(mail.inviteId),
+        UpdateExpression: 'SET mail = :mail',
+        ConditionExpression: 'codeHash = :codeHash',
+        ExpressionAttributeValues: { ':mail': toStoredMail({ state, at: now }), ':codeHash': mail.codeHash },
       },
     }),
 

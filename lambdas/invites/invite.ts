@@ -1,6 +1,7 @@
 import type { Role } from '../contract/accounts.ts'
 import { type AccountId, type InviteId, inviteIdOf, lookupOfInviteId, type TenantId } from '../contract/ids.ts'
 import type { InviteState } from '../contract/invites.ts'
+import type { MailState } from '../contract/mail.ts'
 import { sha256Hex } from '../core/digest.ts'
 import type { Random } from '../core/random.ts'
 import type { Secret } from '../core/secret.ts'
@@ -31,6 +32,8 @@ export interface Invite {
   createdAt: Date
   expiresAt: Date
   redeemedAt?: Date
+  /** What became of its mail; absent when none was sent. */
+  mail?: { state: MailState; at: Date }
 }
 
 /**

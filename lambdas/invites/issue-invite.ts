@@ -10,8 +10,8 @@ import { fail, ok, type Result } from '../core/result.ts'
 import type { Limiter, RateLimited } from '../limits/limiter.aws.ts'
 import { actorOf, type Principal } from '../sessions/principal.ts'
 import { type Invite, inviteLink, mintInviteCode } from './invite.ts'
-import type { InviteMailer } from './invite-mailer.aws.ts'
 import type { InviteStore } from './invite-store.aws.ts'
+import type { PostInviteMail } from './post-invite-mail.ts'
 
 export interface IssueInviteDeps {
   invites: InviteStore
@@ -22,7 +22,7 @@ export interface IssueInviteDeps {
   random: Random
   siteOrigin: string
   /** Null where no sender is set up: links are then copied by hand. */
-  mailer: InviteMailer | null
+  postMail: PostInviteMail | null
 }
 
 export type IssueInviteFailure =
@@ -84,7 +84,10 @@ export const issueInvite = async (
     invitedBy: principal.account.email,
     createdAt: now,
     expiresAt: addSeconds(now, validForHours * HOUR_SECONDS),
+    ...(deps.postMail === null ? {} : { mail: { state: 'queued', at: now } }),
   }
+  const link = inviteLink(deps.siteOrigin, code)
+  const mail = await deps.postMail?.(invite, link, now)
   const committed = await deps.audit.commit<'invite_pending'>({
     chain: PLATFORM_CHAIN,
     event: {
@@ -96,10 +99,9 @@ export const issueInvite = async (
     steps: () => [
       { refusal: 'invite_pending', action: deps.invites.claimAddressStep(invite, now) },
       { refusal: 'invite_pending', action: deps.invites.putStep(invite) },
+      ...(mail === undefined ? [] : [{ refusal: 'invite_pending', action: mail } as const]),
     ],
   })
   if (!committed.ok) return committed
-  const link = inviteLink(deps.siteOrigin, code)
-  await deps.mailer?.send(invite, link)
   return ok({ invite, link })
 }

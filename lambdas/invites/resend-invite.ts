@@ -3,14 +3,14 @@ import { PLATFORM_CHAIN } from '../contract/names.ts'
 import type { InviteId } from '../contract/ids.ts'
 import { addSeconds } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
-import { inviteLink, mintInviteCode } from './invite.ts'
+import { type Invite, inviteLink, mintInviteCode } from './invite.ts'
 import type { IssuedInvite, IssueInviteDeps } from './issue-invite.ts'
 
 export type ResendInviteFailure = { reason: 'invite_unknown' | 'invite_final' | 'invite_pending' }
 
 /** Gives a pending or expired invite a new link and its full time again; the older link is dead at once. */
 export const resendInvite = async (
-  deps: Pick<IssueInviteDeps, 'invites' | 'audit' | 'clock' | 'random' | 'siteOrigin' | 'mailer'>,
+  deps: Pick<IssueInviteDeps, 'invites' | 'audit' | 'clock' | 'random' | 'siteOrigin' | 'postMail'>,
   input: { actor: AuditDraft['actor']; inviteId: InviteId; requestId: string },
 ): Promise<Result<IssuedInvite, ResendInviteFailure>> => {
   const invite = await deps.invites.read(input.inviteId)
@@ -18,7 +18,15 @@ export const resendInvite = async (
   if (invite.state !== 'pending') return fail({ reason: 'invite_final' })
   const now = deps.clock.now()
   const { code, codeHash } = mintInviteCode(deps.random, invite.inviteId)
-  const renewed = { ...invite, codeHash, expiresAt: addSeconds(now, invite.validForHours * 3600) }
+  const { mail: _, ...kept } = invite
+  const renewed: Invite = {
+    ...kept,
+    codeHash,
+    expiresAt: addSeconds(now, invite.validForHours * 3600),
+    ...(deps.postMail === null ? {} : { mail: { state: 'queued', at: now } }),
+  }
+  const link = inviteLink(deps.siteOrigin, code)
+  const mail = await deps.postMail?.(renewed, link, now)
   const committed = await deps.audit.commit<'invite_final' | 'invite_pending'>({
     chain: PLATFORM_CHAIN,
     event: {
@@ -28,12 +36,11 @@ export const resendInvite = async (
       detail: { requestId: input.requestId },
     },
     steps: () => [
-      { refusal: 'invite_final', action: deps.invites.renewStep(invite, codeHash, renewed.expiresAt) },
+      { refusal: 'invite_final', action: deps.invites.renewStep(invite, renewed) },
       { refusal: 'invite_pending', action: deps.invites.claimAddressStep(renewed, now) },
+      ...(mail === undefined ? [] : [{ refusal: 'invite_final', action: mail } as const]),
     ],
   })
   if (!committed.ok) return committed
-  const link = inviteLink(deps.siteOrigin, code)
-  await deps.mailer?.send(renewed, link)
   return ok({ invite: renewed, link })
 }

@@ -16,6 +16,7 @@ const StoredAttempt: z.ZodType<LaunchAttempt> = z.object({
   amiId: z.string(),
   instanceType: z.string(),
   securityGroupIds: z.array(z.string()),
+  volumeKeyArn: z.string(),
   userData: z.string(),
   userDataHash: z.string(),
   createdAt: z.string(),

@@ -13,7 +13,7 @@ import { ok } from '../core/result.ts'
 import type { CredentialVault } from '../credentials/credential-vault.aws.ts'
 import type { AttemptStore } from './attempt-store.aws.ts'
 import type { Instances, ObservedInstance } from './instances.aws.ts'
-import { freezeAttempt, type LaunchSettings, securityGroupsOf } from './launch-attempt.ts'
+import { freezeAttempt, type LaunchAttempt, type LaunchSettings, securityGroupsOf } from './launch-attempt.ts'
 
 export interface ProvisioningDeps extends ChangeAgentDeps {
   tenants: TenantStore
@@ -85,9 +85,10 @@ const clearLeftovers = async (deps: ProvisioningDeps, agent: Agent): Promise<boo
 
 const beginAttempt = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
   const tenant = await deps.tenants.read(agent.tenantId)
-  if (agent.secretVersionId === undefined || tenant?.status !== 'active') return null
+  if (agent.secretVersionId === undefined || tenant?.status !== 'active' || tenant.keyArn === undefined) return null
   if (!(await clearLeftovers(deps, agent))) return null
-  const attempt = freezeAttempt(deps.settings, agent, agent.attempt + 1, deps.clock.now())
+  const volumeKeyArn = tenant.keyArn
+  const attempt = freezeAttempt(deps.settings, { ...agent, volumeKeyArn }, agent.attempt + 1, deps.clock.now())
   const { instance: _, bootStep: __, ...fresh } = agent
   return move(deps, fresh, {
     to: 'launching',
@@ -103,13 +104,13 @@ const nextAttempt = async (
   deps: ProvisioningDeps,
   agent: Agent,
   awsCode: string,
-  clientToken: string,
+  last: LaunchAttempt,
 ): Promise<Agent | null> => {
-  const stray = await deps.instances.findByClientToken(clientToken)
+  const stray = await deps.instances.findByClientToken(last.clientToken)
   if (stray !== null && stray.state !== 'terminated') return null
   const tried = agent.attempt - agent.roundStartAttempt + 1
   if (tried >= deps.settings.subnetIds.length) return failAgent(deps, agent, 'no_capacity', { awsCode })
-  const attempt = freezeAttempt(deps.settings, agent, agent.attempt + 1, deps.clock.now())
+  const attempt = freezeAttempt(deps.settings, last, agent.attempt + 1, deps.clock.now())
   const changed = await changeAgent<{ reason: 'moved' }>(deps, { ...agent, known: agent }, (current) =>
     current.version === agent.version
       ? ok({
@@ -134,7 +135,7 @@ const launch = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | nul
   if (!launched.ok) {
     const { reason, awsCode } = launched.failure
     if (reason === 'launch_refused') return failAgent(deps, agent, 'launch_refused', { awsCode })
-    return nextAttempt(deps, agent, awsCode, attempt.clientToken)
+    return nextAttempt(deps, agent, awsCode, attempt)
   }
   const { state: _, securityGroupIds: __, ...instance } = launched.value
   await deps.vault.bindToInstance(agentSecretName(deps.stage, agent.tenantId, agent.agentId), instance.arn)

@@ -9,7 +9,9 @@ import {
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2'
 import { awsErrorName, callAws, tryAws } from '../aws/errors.aws.ts'
+import { AGENT_VOLUME_GIGABYTES } from '../contract/facts.ts'
 import type { AgentId } from '../contract/ids.ts'
+import { TAGS } from '../contract/tags.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { LaunchAttempt } from './launch-attempt.ts'
 
@@ -44,6 +46,9 @@ const REFUSED = [
   'OptInRequired',
   'Unsupported',
 ]
+
+/** The root device of Amazon Linux 2023 and of Debian on EC2. */
+const ROOT_DEVICE = '/dev/xvda'
 
 const STATES: readonly InstanceState[] = ['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated']
 
@@ -89,10 +94,10 @@ export const createInstances = (deps: { ec2: EC2Client; region: string; accountI
     launch: async (attempt: LaunchAttempt): Promise<Result<ObservedInstance, LaunchFailure>> => {
       const tags = [
         { Key: 'Name', Value: attempt.agentId },
-        { Key: 'vestibule-stage', Value: stage },
-        { Key: 'vestibule-tenant', Value: attempt.tenantId },
-        { Key: 'vestibule-agent', Value: attempt.agentId },
-        { Key: 'vestibule-attempt', Value: String(attempt.attempt) },
+        { Key: TAGS.stage, Value: stage },
+        { Key: TAGS.tenant, Value: attempt.tenantId },
+        { Key: TAGS.agent, Value: attempt.agentId },
+        { Key: TAGS.attempt, Value: String(attempt.attempt) },
       ]
       const run = await tryAws('ec2', [...NO_CAPACITY, ...SPENT, ...REFUSED], () =>
         ec2.send(
@@ -104,6 +109,18 @@ export const createInstances = (deps: { ec2: EC2Client; region: string; accountI
             MaxCount: 1,
             SubnetId: attempt.subnetId,
             SecurityGroupIds: attempt.securityGroupIds,
+            BlockDeviceMappings: [
+              {
+                DeviceName: ROOT_DEVICE,
+                Ebs: {
+                  Encrypted: true,
+                  KmsKeyId: attempt.volumeKeyArn,
+                  VolumeType: 'gp3',
+                  VolumeSize: AGENT_VOLUME_GIGABYTES,
+                  DeleteOnTermination: true,
+                },
+              },
+            ],
             UserData: Buffer.from(attempt.userData).toString('base64'),
             MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1, HttpEndpoint: 'enabled' },
             TagSpecifications: [
@@ -132,7 +149,7 @@ export const createInstances = (deps: { ec2: EC2Client; region: string; accountI
 
     /** Every machine of an agent that still exists, by our own tags. */
     listLive: async (agentId: AgentId): Promise<ObservedInstance[]> => {
-      const all = await describe({ 'tag:vestibule-agent': agentId, 'tag:vestibule-stage': stage })
+      const all = await describe({ [`tag:${TAGS.agent}`]: agentId, [`tag:${TAGS.stage}`]: stage })
       return all.filter((instance) => instance.state !== 'terminated')
     },
 

@@ -29,6 +29,8 @@ export interface LaunchAttempt {
   amiId: string
   instanceType: string
   securityGroupIds: string[]
+  /** The tenant's own key: its machine's volume is encrypted under it. */
+  volumeKeyArn: string
   userData: string
   userDataHash: string
   createdAt: string
@@ -60,7 +62,7 @@ export const renderUserData = (input: { agentId: AgentId; apiUrl: string; proofA
 /** The subnet of a try: the next one each time, round and round. */
 export const freezeAttempt = (
   settings: LaunchSettings,
-  agent: { agentId: AgentId; tenantId: TenantId },
+  agent: { agentId: AgentId; tenantId: TenantId; volumeKeyArn: string },
   attempt: number,
   now: Date,
 ): LaunchAttempt => {
@@ -77,6 +79,7 @@ export const freezeAttempt = (
     instanceType: settings.instanceType,
     // Always closed at first: the path is opened afterwards, by the one step that also closes it.
     securityGroupIds: securityGroupsOf(settings, false),
+    volumeKeyArn: agent.volumeKeyArn,
     userData,
     userDataHash: sha256Hex(userData),
     createdAt: now.toISOString(),

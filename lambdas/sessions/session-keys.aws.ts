@@ -10,11 +10,17 @@ const RELOAD_SECONDS = 300
 /** A key that we do not know may be a new one: look again, but not for every forgery. */
 const UNKNOWN_KEY_RELOAD_SECONDS = 5
 
-const StoredKey = z
-  .object({ kid: z.string().regex(/^[a-z0-9]{1,12}$/), key: z.base64() })
-  .transform(({ kid, key }) => ({ kid, bytes: Buffer.from(key, 'base64') }))
-  .refine(({ bytes }) => bytes.length >= KEY_BYTES && new Set(bytes).size > KEY_BYTES / 4, { message: 'weak key' })
-const StoredKeys = z.object({ current: StoredKey, previous: StoredKey.optional() })
+const Kid = z.string().regex(/^[a-z0-9]{1,12}$/)
+const KeyBytes = z
+  .base64()
+  .transform((text) => Buffer.from(text, 'base64'))
+  .refine((bytes) => bytes.length >= KEY_BYTES && new Set(bytes).size > KEY_BYTES / 4, { message: 'weak key' })
+/** Flat, because Secrets Manager can generate one field of a document, not a nested one. */
+const StoredKeys = z.object({
+  kid: Kid,
+  key: KeyBytes,
+  previous: z.object({ kid: Kid, key: KeyBytes }).optional(),
+})
 
 /** The key that signs now and those that still verify: two during a rotation. */
 export interface SessionKeys {
@@ -36,10 +42,10 @@ export const createSessionKeySource = (deps: { secrets: SecretsManagerClient; se
     const parsed = StoredKeys.safeParse(JSON.parse(SecretString ?? 'null'))
     if (!parsed.success)
       throw new DependencyError('session-keys', 'misused', new Error('session keys are missing or weak'))
-    const { current, previous } = parsed.data
+    const { previous, ...current } = parsed.data
     const all = [current, ...(previous === undefined ? [] : [previous])]
-    const byId = new Map(all.map(({ kid, bytes }) => [kid, createSecretKey(bytes)]))
-    return { current: { kid: current.kid, key: createSecretKey(current.bytes) }, byId }
+    const byId = new Map(all.map(({ kid, key }) => [kid, createSecretKey(key)]))
+    return { current: { kid: current.kid, key: createSecretKey(current.key) }, byId }
   }
 
   /** The live keys; `token` is one that is about to be checked, whose key may be newer than what was loaded. */

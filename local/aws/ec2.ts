@@ -24,6 +24,20 @@ const RunInput = z.object({
   SubnetId: z.string(),
   SecurityGroupIds: z.array(z.string()).min(1),
   UserData: z.base64(),
+  BlockDeviceMappings: z
+    .array(
+      z.object({
+        DeviceName: z.string(),
+        Ebs: z.object({
+          Encrypted: z.literal(true),
+          KmsKeyId: z.string(),
+          VolumeType: z.literal('gp3'),
+          VolumeSize: z.int(),
+          DeleteOnTermination: z.literal(true),
+        }),
+      }),
+    )
+    .length(1),
   MetadataOptions: z.object({
     HttpTokens: z.literal('required'),
     HttpPutResponseHopLimit: z.literal(1),

@@ -3,16 +3,13 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
-import { SESv2Client } from '@aws-sdk/client-sesv2'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { STSClient } from '@aws-sdk/client-sts'
-import {
-  createKmsClient,
-  createS3Client,
-  createSecretsClient,
-  toDocumentClient,
-} from '../../lambdas/aws/clients.aws.ts'
+import { createSecretsClient, toDocumentClient } from '../../lambdas/aws/clients.aws.ts'
 import { createEc2Client } from '../../lambdas/aws/ec2-client.aws.ts'
+import { createKmsClient } from '../../lambdas/aws/kms-client.aws.ts'
+import { createS3Client } from '../../lambdas/aws/s3-client.aws.ts'
+import { createSesClient } from '../../lambdas/aws/ses-client.aws.ts'
 import type { Clock } from '../../lambdas/core/clock.ts'
 import { openDatabase } from './database.ts'
 import { createDynamoDb } from './dynamodb/dynamodb.ts'
@@ -72,7 +69,7 @@ export const createEmbeddedAws = async ({ directory, clock }: { directory: strin
     answerInProcess(s3Client.middlewareStack, call('s3', s3.service))
     const ec2Client = createEc2Client(options)
     answerInProcess(ec2Client.middlewareStack, call('ec2', ec2.service))
-    const sesClient = new SESv2Client(options)
+    const sesClient = createSesClient(options)
     answerInProcess(sesClient.middlewareStack, call('ses', ses.service))
     return {
       dynamo: toDocumentClient(new DynamoDBClient(json('dynamodb', dynamodb.service))),

@@ -15,6 +15,9 @@ const Tags = z.array(z.object({ TagKey: z.string(), TagValue: z.string() })).opt
 const CreateKeyInput = z.object({ Description: z.string().optional(), Policy: z.string().optional(), Tags })
 const KeyIdInput = z.object({ KeyId: z.string() })
 const CreateAliasInput = z.object({ AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() })
+const Context = z.record(z.string(), z.string()).optional()
+const EncryptInput = z.object({ KeyId: z.string(), Plaintext: z.base64(), EncryptionContext: Context })
+const DecryptInput = z.object({ KeyId: z.string(), CiphertextBlob: z.base64(), EncryptionContext: Context })
 const ScheduleInput = z.object({ KeyId: z.string(), PendingWindowInDays: z.number().min(7).max(30).optional() })
 
 const IV_BYTES = 12
@@ -33,6 +36,12 @@ const open = (key: Uint8Array, context: string, sealed: Uint8Array): Buffer => {
     .setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
   return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, bytes.length - TAG_BYTES)), decipher.final()])
 }
+
+const fromBase64 = (text: string): Buffer => Buffer.from(text, 'base64')
+
+/** The context as one text, whatever the order of its keys. */
+const contextText = (context: Record<string, string> = {}): string =>
+  JSON.stringify(Object.entries(context).toSorted(([left], [right]) => (left < right ? -1 : 1)))
 
 /**
  * Keys, aliases, and what Secrets Manager asks of KMS. Key material lies wrapped under a root key that is kept in a file of
@@ -101,6 +110,29 @@ export const createKms = (
       const id = textOf(find(KeyIdInput.parse(raw).KeyId), 'id')
       database.run('UPDATE kms_key SET rotation = 1 WHERE id = ?', id)
       return {}
+    },
+    Encrypt: (raw) => {
+      const input = EncryptInput.parse(raw)
+      const sealed = seal(
+        usableMaterial(input.KeyId),
+        contextText(input.EncryptionContext),
+        fromBase64(input.Plaintext),
+      )
+      return { KeyId: textOf(find(input.KeyId), 'arn'), CiphertextBlob: sealed.toString('base64') }
+    },
+    Decrypt: (raw) => {
+      const input = DecryptInput.parse(raw)
+      try {
+        const opened = open(
+          usableMaterial(input.KeyId),
+          contextText(input.EncryptionContext),
+          fromBase64(input.CiphertextBlob),
+        )
+        return { KeyId: textOf(find(input.KeyId), 'arn'), Plaintext: opened.toString('base64') }
+      } catch (error) {
+        if (error instanceof AwsFault) throw error
+        throw new AwsFault('InvalidCiphertextException', 'The ciphertext or its context does not fit the key')
+      }
     },
     ScheduleKeyDeletion: (raw) => {
       const input = ScheduleInput.parse(raw)

@@ -9,6 +9,8 @@ const Part = z.object({ Data: z.string() })
 const SendInput = z.object({
   FromEmailAddress: z.string(),
   Destination: z.object({ ToAddresses: z.array(z.string()).length(1) }),
+  ConfigurationSetName: z.string(),
+  EmailTags: z.array(z.object({ Name: z.string(), Value: z.string().regex(/^[A-Za-z0-9_.@-]{1,256}$/) })),
   Content: z.object({ Simple: z.object({ Subject: Part, Body: z.object({ Text: Part, Html: Part }) }) }),
 })
 

@@ -19,6 +19,7 @@ const EXPECTED: Record<string, Record<'nobody' | 'tenant' | 'admin' | 'support',
   account: { nobody: 401, tenant: 'in', admin: 'in', support: 'in' },
   tenant: { nobody: 401, tenant: 'in', admin: 403, support: 403 },
   admin: { nobody: 401, tenant: 403, admin: 'in', support: 403 },
+  support: { nobody: 401, tenant: 403, admin: 403, support: 'in' },
 }
 interface KeyStatement {
   Sid: string

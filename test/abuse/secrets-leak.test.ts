@@ -286,7 +286,9 @@ describe('onboarding', () => {
     expect([other.status, repeated.status, repeated.text]).toEqual([422, 202, replies[0]?.text])
     expect((await ana.get('/api/agents')).body.agents).toHaveLength(1)
     expect(house.aws.machines.listRunning()).toHaveLength(1)
-    expect(house.aws.database.all("SELECT id FROM kms_key WHERE state = 'Enabled'")).toHaveLength(1)
+    expect(
+      house.aws.database.all("SELECT id FROM kms_key WHERE state = 'Enabled' AND tags LIKE '%tenant%'"),
+    ).toHaveLength(1)
   })
 
   it('PRV-17 accepts exactly as many agents as the tenant may have', async () => {

@@ -151,6 +151,18 @@ describe('what we rely on EC2 for', () => {
           SubnetId,
           SecurityGroupIds: ['sg'],
           UserData: Buffer.from('x').toString('base64'),
+          BlockDeviceMappings: [
+            {
+              DeviceName: '/dev/xvda',
+              Ebs: {
+                Encrypted: true,
+                KmsKeyId: 'k',
+                VolumeType: 'gp3',
+                VolumeSize: 8,
+                DeleteOnTermination: true,
+              },
+            },
+          ],
           MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1, HttpEndpoint: 'enabled' },
           TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'k', Value: 'v' }] }],
         }),

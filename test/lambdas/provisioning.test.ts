@@ -289,7 +289,7 @@ describe('keys and marks', () => {
       key: Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7)).toString('base64'),
     }
     await other.browse().get('/api/agents', { cookie: `vestibule-local=${ana.cookies.get('vestibule-local')}` })
-    await rotate({ current: fresh, previous: old })
+    await rotate({ ...fresh, previous: old })
     house.clock.advanceSeconds(301)
     const signedIn = house.browse()
     await signedIn.post('/api/login', { email: EMAIL, password: PASSWORD })
@@ -299,10 +299,10 @@ describe('keys and marks', () => {
     expect(signedIn.cookies.get('vestibule-local')).toMatch(/^k2\./)
     expect((await other.browse().get('/api/agents', { cookie })).status).toBe(200)
     expect((await ana.get('/api/agents')).status).toBe(200)
-    await rotate({ current: fresh })
+    await rotate(fresh)
     house.clock.advanceSeconds(301)
     expect((await ana.get('/api/agents')).status).toBe(401)
-    await rotate({ current: { kid: 'weak', key: Buffer.alloc(32).toString('base64') } })
+    await rotate({ kid: 'weak', key: Buffer.alloc(32).toString('base64') })
     house.clock.advanceSeconds(301)
     expect((await ana.get('/api/agents')).status).toBe(503)
   })

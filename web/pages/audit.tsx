@@ -16,6 +16,8 @@ const PREDICATES: Record<AuditAction, string> = {
   'invite.revoked': 'revoked an invite',
   'invite.redeemed': 'joined with an invite',
   'invite.refused': 'was refused with an invite',
+  'invite.mailed': 'mailed an invite',
+  'invite.mail_failed': 'could not mail an invite',
   'bootstrap.refused': 'was refused a second first-admin invite',
   'account.signed_in': 'signed in',
   'account.sign_in_refused': 'failed to sign in',

@@ -22,7 +22,21 @@ const ROLES = { tenant: 'Member of a tenant', admin: 'Admin', support: 'Support 
 interface Issued {
   link: string
   email: string
+  isMailed: boolean
 }
+
+const MAIL_WORDS: Record<NonNullable<Invite['mail']>['state'], string> = {
+  queued: 'mail on its way',
+  sent: 'mailed',
+  refused: 'mail refused: hand the link over yourself',
+  bounced: 'mail came back: check the address',
+  unconfirmed: 'mail may not have arrived: make a new link',
+}
+
+const handOver = ({ email, isMailed }: Issued): string =>
+  isMailed
+    ? `The link for ${email}. A mail with it is on its way; it is not shown again.`
+    : `The link for ${email}. This installation sends no mail: hand the link over yourself. It is not shown again.`
 
 const isRole = (text: string): text is keyof typeof ROLES => text in ROLES
 
@@ -46,7 +60,7 @@ const InviteForm = ({ onIssued }: { onIssued: (issued: Issued) => void }) => {
     element.reset()
     setRole('tenant')
     setTenant('')
-    onIssued({ link: result.value.link, email })
+    onIssued({ link: result.value.link, email, isMailed: result.value.invite.mail !== undefined })
     return null
   }
   return (
@@ -121,7 +135,10 @@ const InviteRow = ({
   const [asking, setAsking] = useState(false)
   const resend = async (): Promise<void> => {
     const result = await call('POST /api/admin/invites/{id}/resend', { params: { id: invite.id } })
-    if (result.ok) onIssued({ link: result.value.link, email: invite.email })
+    if (result.ok) {
+      const { link, invite: renewed } = result.value
+      onIssued({ link, email: invite.email, isMailed: renewed.mail !== undefined })
+    }
     onDone(result.ok ? null : result.error)
   }
   const revoke = async (): Promise<void> => {
@@ -134,7 +151,12 @@ const InviteRow = ({
     <tr>
       <th scope="row">{invite.email}</th>
       <td data-label="For">{invite.tenantName ?? ROLES[invite.role]}</td>
-      <td data-label="State">{STATE_WORDS[invite.state]}</td>
+      <td data-label="State">
+        {STATE_WORDS[invite.state]}
+        {invite.mail !== undefined && invite.state === 'pending' && (
+          <span class="quiet"> · {MAIL_WORDS[invite.mail.state]}</span>
+        )}
+      </td>
       <td data-label="Issued">
         <Time at={invite.createdAt} />
       </td>
@@ -190,11 +212,7 @@ export const Invites = () => {
       <section aria-label="New invite">
         {issued !== null && (
           <div role="status" tabIndex={-1} ref={(box) => box?.focus()} key={issued.link}>
-            <ShownOnce
-              key={issued.link}
-              label={`The link for ${issued.email}. Send it yourself; it is not shown again.`}
-              text={issued.link}
-            />
+            <ShownOnce key={issued.link} label={handOver(issued)} text={issued.link} />
           </div>
         )}
         <InviteForm onIssued={show} />

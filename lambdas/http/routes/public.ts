@@ -1,4 +1,3 @@
-import { describeApi } from '../../contract/openapi.ts'
 import { ok } from '../../core/result.ts'
 import type { CommonDeps } from '../deps.ts'
 import type { Endpoints } from '../endpoint.ts'
@@ -8,7 +7,8 @@ export const publicRoutes = (route: Endpoints, { version, stage }: CommonDeps): 
 
   route('GET /api/health', async () => ok({ body: { status: 'ok', version, stage } }))
   route('GET /api/openapi.json', async () => {
-    document ??= describeApi(version)
+    // Loaded on demand: it is much code, and few ask for it.
+    document ??= (await import('../../contract/openapi.ts')).describeApi(version)
     return ok({ body: document })
   })
 }

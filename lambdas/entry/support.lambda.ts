@@ -1,0 +1,13 @@
+import middy from '@middy/core'
+import { FunctionEnv, loadEnv } from '../contract/env.ts'
+import { createSupportApp } from '../http/app.ts'
+import { createSupportDeps } from './deps.aws.ts'
+import { createHttpHandler, lambdaPlatform } from './http-handler.ts'
+import { createWebEntry } from './web-entry.aws.ts'
+
+const env = loadEnv(FunctionEnv.support, process.env)
+const { clients, names, ambient, gate } = createWebEntry(env)
+const deps = createSupportDeps(clients, { ...names, agentsTable: env.AGENTS_TABLE }, ambient)
+
+/** What support engineers see, behind the HTTP API. */
+export const handler = middy(createHttpHandler(createSupportApp(deps, lambdaPlatform, gate)))

@@ -1,0 +1,23 @@
+import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose'
+import { DependencyError } from '../aws/errors.aws.ts'
+
+/**
+ * The public keys of the account's identity issuer (AWS IAM user guide, outbound identity federation), fetched when first
+ * asked for and again when a key is unknown. Without an issuer nobody is let in: the answer is 503 until the operator names it.
+ */
+export const createIssuerKeys = (issuer: string | undefined): JWTVerifyGetKey => {
+  if (issuer === undefined) {
+    return async () => {
+      throw new DependencyError('identity-issuer', 'misused', new Error('identityIssuer is not configured'))
+    }
+  }
+  const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
+  return async (header, token) => {
+    try {
+      return await keys(header, token)
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JOSENotSupported) throw error
+      throw new DependencyError('identity-issuer', 'unavailable', error)
+    }
+  }
+}
