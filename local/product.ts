@@ -11,7 +11,10 @@ import { createAgentsDeps, createIdentityDeps } from '../lambdas/entry/deps.aws.
 import { createMailDeps } from '../lambdas/entry/mail-deps.aws.ts'
 import { createMailPost } from '../lambdas/entry/mail-post.aws.ts'
 import { createProvisioningDeps } from '../lambdas/entry/provisioning-deps.aws.ts'
-import { createWholeApp } from '../lambdas/http/app.ts'
+import { addAgentsRoutes } from '../lambdas/http/agents-routes.ts'
+import { createApp } from '../lambdas/http/app.ts'
+import { addIdentityRoutes } from '../lambdas/http/identity-routes.ts'
+import { addSupportRoutes } from '../lambdas/http/support-routes.ts'
 import type { AppEnv, Platform } from '../lambdas/http/request.ts'
 import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
 import { reconcile } from '../lambdas/provisioning/reconcile.ts'
@@ -56,7 +59,7 @@ export const createProduct = async (options: ProductOptions) => {
     }),
   }
   const provisioning = createProvisioningDeps(clients, names, settings, ambient)
-  const app: Hono<AppEnv> = createWholeApp(deps, platform)
+  const app: Hono<AppEnv> = createApp([addIdentityRoutes, addAgentsRoutes, addSupportRoutes], deps, platform)
   const secretIdOf = async (instanceId: string): Promise<string | null> => {
     const owner = await provisioning.attempts.readOwner(instanceId)
     return owner === null ? null : agentSecretName(LOCAL_STAGE, owner.tenantId, owner.agentId)

@@ -1,7 +1,8 @@
 import middy from '@middy/core'
 import { FunctionEnv, loadEnv } from '../contract/env.ts'
 import { proofAudience } from '../contract/instance.ts'
-import { createAgentsApp } from '../http/app.ts'
+import { createApp } from '../http/app.ts'
+import { addAgentsRoutes } from '../http/agents-routes.ts'
 import { createIssuerKeys } from '../provisioning/issuer-keys.aws.ts'
 import { createAgentsDeps } from './deps.aws.ts'
 import { createHttpHandler, lambdaPlatform } from './http-handler.ts'
@@ -36,4 +37,4 @@ const deps = createAgentsDeps(
 )
 
 /** Onboarding, credentials, lifecycle, and the machines' own calls, behind the HTTP API. */
-export const handler = middy(createHttpHandler(createAgentsApp(deps, lambdaPlatform, gate)))
+export const handler = middy(createHttpHandler(createApp([addAgentsRoutes], deps, lambdaPlatform, gate)))

@@ -2,7 +2,8 @@ import middy from '@middy/core'
 import { createPasswordHasher } from '../accounts/password-hash.ts'
 import { FunctionEnv, loadEnv } from '../contract/env.ts'
 import { systemRandom } from '../core/random.ts'
-import { createIdentityApp } from '../http/app.ts'
+import { createApp } from '../http/app.ts'
+import { addIdentityRoutes } from '../http/identity-routes.ts'
 import type { PostInviteMail } from '../invites/post-invite-mail.ts'
 import { createIdentityDeps } from './deps.aws.ts'
 import { createHttpHandler, lambdaPlatform } from './http-handler.ts'
@@ -30,4 +31,4 @@ const deps = createIdentityDeps(clients, names, {
 })
 
 /** Invites, sign-up, sign-in, sessions, tokens and the trail, behind the HTTP API. */
-export const handler = middy(createHttpHandler(createIdentityApp(deps, lambdaPlatform, gate)))
+export const handler = middy(createHttpHandler(createApp([addIdentityRoutes], deps, lambdaPlatform, gate)))

@@ -1,6 +1,7 @@
 import middy from '@middy/core'
 import { FunctionEnv, loadEnv } from '../contract/env.ts'
-import { createSupportApp } from '../http/app.ts'
+import { createApp } from '../http/app.ts'
+import { addSupportRoutes } from '../http/support-routes.ts'
 import { createSupportDeps } from './deps.aws.ts'
 import { createHttpHandler, lambdaPlatform } from './http-handler.ts'
 import { createWebEntry } from './web-entry.aws.ts'
@@ -10,4 +11,4 @@ const { clients, names, ambient, gate } = createWebEntry(env)
 const deps = createSupportDeps(clients, { ...names, agentsTable: env.AGENTS_TABLE }, ambient)
 
 /** What support engineers see, behind the HTTP API. */
-export const handler = middy(createHttpHandler(createSupportApp(deps, lambdaPlatform, gate)))
+export const handler = middy(createHttpHandler(createApp([addSupportRoutes], deps, lambdaPlatform, gate)))

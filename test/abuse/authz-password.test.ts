@@ -3,7 +3,8 @@ import { createPasswordHasher } from '../../lambdas/accounts/password-hash.ts'
 import { tenantKeyPolicy } from '../../lambdas/credentials/tenant-key-policy.ts'
 import { operations } from '../../lambdas/contract/operations.ts'
 import { Secret } from '../../lambdas/core/secret.ts'
-import { createIdentityApp } from '../../lambdas/http/app.ts'
+import { createApp } from '../../lambdas/http/app.ts'
+import { addIdentityRoutes } from '../../lambdas/http/identity-routes.ts'
 import { originProof, ORIGIN_PROOF_HEADER } from '../../lambdas/http/middleware/origin-proof.ts'
 import { createBrowser } from '../support/browser.ts'
 import { ADAPTERS, createHarness, CREDENTIALS, PASSWORD, testPlatform } from '../support/harness.ts'
@@ -148,7 +149,8 @@ describe('keys and doors', () => {
     const house = await createHarness()
     const proofs = [new Secret('a'.repeat(40)), new Secret('b'.repeat(40))]
     const browser = createBrowser(
-      createIdentityApp(
+      createApp(
+        [addIdentityRoutes],
         house.deps,
         testPlatform,
         originProof(async () => proofs),
