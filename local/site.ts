@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
+import { HASHED_FILES, PAGE_HEADERS, SITE_PAGES } from '../lambdas/contract/site.ts'
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -7,29 +8,6 @@ const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.txt': 'text/plain; charset=utf-8',
-}
-
-/** Which page answers which path; everything in the app's own shell is listed, so that a wrong address is a real 404. */
-const PAGES: readonly (readonly [RegExp, string])[] = [
-  [/^\/$/, 'index.html'],
-  [/^\/join$/, 'join.html'],
-  [/^\/signin$/, 'signin.html'],
-  [/^\/security$/, 'security.html'],
-  [/^\/agents\/new$/, 'onboard.html'],
-  [/^\/agents\/agt_[0-9a-z]{26}$/, 'index.html'],
-  [/^\/(?:settings|audit|admin|admin\/tenants|admin\/staff|admin\/audit)$/, 'index.html'],
-]
-
-export const PAGE_HEADERS: Record<string, string> = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; " +
-    "base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=()',
-  'strict-transport-security': 'max-age=63072000; includeSubDomains',
 }
 
 const listFiles = (directory: string): string[] =>
@@ -45,14 +23,14 @@ export const createSite = (directory: string) => {
     const body = files.get(`/${name}`)
     const headers = new Headers(PAGE_HEADERS)
     headers.set('content-type', TYPES[extname(name)] ?? 'application/octet-stream')
-    headers.set('cache-control', name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-store')
+    headers.set('cache-control', name.startsWith(HASHED_FILES) ? 'public, max-age=31536000, immutable' : 'no-store')
     return new Response(method === 'HEAD' || body === undefined ? null : new Uint8Array(body), { status, headers })
   }
 
   return (request: Request): Response => {
     const { pathname } = new URL(request.url)
     if (request.method !== 'GET' && request.method !== 'HEAD') return respond('needs-script.html', 405, request.method)
-    const page = PAGES.find(([pattern]) => pattern.test(pathname))?.[1]
+    const page = SITE_PAGES.find(([pattern]) => pattern.test(pathname))?.[1]
     if (page !== undefined) return respond(page, 200, request.method)
     return files.has(pathname) && !pathname.endsWith('.html')
       ? respond(pathname.slice(1), 200, request.method)

@@ -110,7 +110,7 @@ describe('the house', () => {
         isIn(path, 'lambdas/contract') &&
           !isIn(target, 'lambdas/contract') &&
           !isIn(target, 'lambdas/core') &&
-          target !== 'zod' &&
+          target !== 'zod/mini' &&
           `contract imports ${target}`,
       ]),
     )
@@ -197,8 +197,15 @@ describe('the house', () => {
   })
 
   it('imports zod so that a bundle can leave most of it out', () => {
-    const found = violations(({ text }) => [
-      /import \{[^}]*\bz\b[^}]*\} from 'zod'/.test(text) && "use import * as z from 'zod'",
+    const found = violations(({ path, text, imports }) => [
+      /import \{[^}]*\bz\b[^}]*\} from 'zod/.test(text) && 'use import * as z',
+      ...(isIn(path, 'lambdas')
+        ? [
+            imports.some(({ target }) => /^zod(?!\/mini$)/.test(target)) && "use import * as z from 'zod/mini'",
+            /\bz\.(?:iso|coerce|locales|regexes|util)\./.test(text.replaceAll(/\/\*\*[^]*?\*\//g, '')) &&
+              'reaches into a namespace of zod, which brings all of zod into what is read at start',
+          ]
+        : []),
     ])
     expect(found).toEqual([])
   })

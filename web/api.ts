@@ -1,12 +1,12 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { ErrorCode } from '../lambdas/contract/error-codes.ts'
 import type { OperationName, Operations } from '../lambdas/contract/operations.ts'
 
 type Schema<N extends OperationName, K extends 'params' | 'query' | 'body' | 'answer'> = Operations[N][K]
-type InputOf<S> = S extends z.ZodType ? z.input<S> : undefined
+type InputOf<S> = S extends z.ZodMiniType ? z.input<S> : undefined
 
 export type AnswerOf<N extends OperationName> =
-  Schema<N, 'answer'> extends z.ZodType ? z.output<Schema<N, 'answer'>> : null
+  Schema<N, 'answer'> extends z.ZodMiniType ? z.output<Schema<N, 'answer'>> : null
 
 export interface ApiError {
   code: ErrorCode | 'offline'

@@ -1,5 +1,5 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws } from '../aws/errors.aws.ts'
 import { queryPage } from '../aws/paging.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
@@ -7,6 +7,7 @@ import { Role } from '../contract/accounts.ts'
 import { SESSIONS_PER_ACCOUNT } from '../contract/facts.ts'
 import { AccountId, SessionId, TenantId } from '../contract/ids.ts'
 import { accountKey, adminCountKey, LISTED_INDEX, signInKey } from '../contract/names.ts'
+import { StoredInstant } from '../contract/text.ts'
 import type { Page } from '../contract/paging.ts'
 import type { Account } from '../sessions/principal.ts'
 import { StoredAccount } from '../sessions/stored.ts'
@@ -19,13 +20,13 @@ const StoredSignIn = z.object({
   accountId: AccountId,
   email: z.string(),
   role: Role,
-  tenantId: TenantId.nullable(),
-  tenantName: z.string().nullable(),
+  tenantId: z.nullable(TenantId),
+  tenantName: z.nullable(z.string()),
   passwordHash: z.string(),
   /** Ids of the latest sessions, oldest first: what lets a new sign-in end the oldest without counting. */
   sessionIds: z.array(SessionId),
   version: z.number(),
-  createdAt: z.iso.datetime().transform((text) => new Date(text)),
+  createdAt: StoredInstant,
 })
 export type SignIn = z.infer<typeof StoredSignIn>
 

@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { AgentBody, SupportAgentBody } from '../contract/agents.ts'
 import type { Agent } from './agent.ts'
 

@@ -1,5 +1,5 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import { queryPage } from '../aws/paging.aws.ts'
 import { transact, type WriteAction } from '../aws/transact.aws.ts'
@@ -13,16 +13,16 @@ import type { Agent, PendingMerge } from './agent.ts'
 
 const CredentialStateRow = z.object({
   provided: z.boolean(),
-  updatedAt: z.string().optional(),
-  updatedBy: z.string().optional(),
+  updatedAt: z.optional(z.string()),
+  updatedBy: z.optional(z.string()),
 })
 
-const StoredAgent: z.ZodType<Agent> = z.object({
+const StoredAgent: z.ZodMiniType<Agent> = z.object({
   agentId: AgentId,
   tenantId: TenantId,
   name: z.string(),
   status: AgentStatus,
-  reason: AgentReason.optional(),
+  reason: z.optional(AgentReason),
   supportAccess: z.boolean(),
   supportPathOpen: z.boolean(),
   credentials: z.object({
@@ -32,7 +32,7 @@ const StoredAgent: z.ZodType<Agent> = z.object({
     slackBotToken: CredentialStateRow,
     slackAppToken: CredentialStateRow,
   }),
-  secretVersionId: z.string().optional(),
+  secretVersionId: z.optional(z.string()),
   secretRevision: z.number(),
   writeWindow: z.object({ startedAt: z.string(), startRevision: z.number() }),
   pendingMerges: z.record(
@@ -41,22 +41,22 @@ const StoredAgent: z.ZodType<Agent> = z.object({
   ),
   attempt: z.number(),
   roundStartAttempt: z.number(),
-  instance: z
-    .object({ id: z.string(), arn: z.string(), type: z.string(), zone: z.string(), launchedAt: z.string() })
-    .optional(),
-  enrolledAttempt: z.number().optional(),
-  bootStep: z.string().optional(),
-  runtimeHash: z.string().optional(),
-  lastSeenAt: z.string().optional(),
+  instance: z.optional(
+    z.object({ id: z.string(), arn: z.string(), type: z.string(), zone: z.string(), launchedAt: z.string() }),
+  ),
+  enrolledAttempt: z.optional(z.number()),
+  bootStep: z.optional(z.string()),
+  runtimeHash: z.optional(z.string()),
+  lastSeenAt: z.optional(z.string()),
   timeline: z.array(z.object({ status: AgentStatus, at: z.string() })),
   createdAt: z.string(),
   updatedAt: z.string(),
-  cleared: z.boolean().optional(),
-  lookAt: z.string().optional(),
+  cleared: z.optional(z.boolean()),
+  lookAt: z.optional(z.string()),
   version: z.number(),
 })
 
-const StoredIdempotency = z.object({ agentId: AgentId, bodyMac: z.string(), answer: AgentBody.optional() })
+const StoredIdempotency = z.object({ agentId: AgentId, bodyMac: z.string(), answer: z.optional(AgentBody) })
 export type Idempotency = z.infer<typeof StoredIdempotency>
 
 const PASSING = 'PASSING'

@@ -1,5 +1,5 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws, DependencyError } from '../aws/errors.aws.ts'
 import { queryPage } from '../aws/paging.aws.ts'
 import { transact, type TransactStep } from '../aws/transact.aws.ts'
@@ -16,7 +16,7 @@ import { type AuditDraft, type AuditEvent, type ChainHead, genesisOf, linkEvent 
 
 const StoredEvent = z.object({
   chain: z.string(),
-  sequence: z.string().transform(Number),
+  sequence: z.pipe(z.string(), z.transform(Number)),
   id: z.string(),
   at: z.string(),
   actor: z.object({ kind: ActorKind, id: z.string() }),

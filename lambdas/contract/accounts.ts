@@ -1,9 +1,10 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { AccountId, ApiTokenId, SessionId, TenantId } from './ids.ts'
 import { API_TOKEN_MAX_DAYS } from './facts.ts'
 import { Email, Instant, PasswordText, SecretText, TokenName } from './text.ts'
 
-export const Role = z.enum(['tenant', 'support', 'admin'])
+export const StaffRole = z.enum(['support', 'admin'])
+export const Role = z.enum(['tenant', ...StaffRole.options])
 export type Role = z.infer<typeof Role>
 
 export const AccountBody = z.strictObject({ id: AccountId, email: z.string(), role: Role, createdAt: Instant })
@@ -17,11 +18,11 @@ export const SessionBody = z.strictObject({
   current: z.boolean(),
 })
 
-export const SignedIn = z.strictObject({ account: AccountBody, tenant: TenantBody.nullable(), session: SessionBody })
+export const SignedIn = z.strictObject({ account: AccountBody, tenant: z.nullable(TenantBody), session: SessionBody })
 export const WhoAmI = z.strictObject({
-  account: AccountBody.nullable(),
-  tenant: TenantBody.nullable(),
-  session: SessionBody.nullable(),
+  account: z.nullable(AccountBody),
+  tenant: z.nullable(TenantBody),
+  session: z.nullable(SessionBody),
 })
 
 export const SignUpInput = z.strictObject({ invite: SecretText, email: Email, password: PasswordText })
@@ -35,13 +36,13 @@ export const ApiTokenBody = z.strictObject({
   name: z.string(),
   prefix: z.string(),
   createdAt: Instant,
-  lastUsedAt: Instant.nullable(),
+  lastUsedAt: z.nullable(Instant),
   expiresAt: Instant,
 })
 export const ApiTokenList = z.strictObject({ tokens: z.array(ApiTokenBody) })
 export const CreateTokenInput = z.strictObject({
   name: TokenName,
-  expiresInDays: z.int().min(1).max(API_TOKEN_MAX_DAYS).optional(),
+  expiresInDays: z.optional(z.int().check(z.minimum(1), z.maximum(API_TOKEN_MAX_DAYS))),
 })
 export const CreatedToken = z.strictObject({ token: ApiTokenBody, secret: z.string() })
 
@@ -52,11 +53,11 @@ export const StaffBody = z.strictObject({
   status: z.enum(['active', 'suspended']),
   createdAt: Instant,
 })
-export const StaffList = z.strictObject({ accounts: z.array(StaffBody), nextCursor: z.string().optional() })
+export const StaffList = z.strictObject({ accounts: z.array(StaffBody), nextCursor: z.optional(z.string()) })
 export const StaffAnswer = z.strictObject({ account: StaffBody })
 export const ChangeStaffInput = z
-  .strictObject({ role: z.enum(['support', 'admin']).optional(), status: z.enum(['active', 'suspended']).optional() })
-  .refine((input) => input.role !== undefined || input.status !== undefined, { message: 'nothing_to_change' })
+  .strictObject({ role: z.optional(StaffRole), status: z.optional(z.enum(['active', 'suspended'])) })
+  .check(z.refine((input) => input.role !== undefined || input.status !== undefined, { message: 'nothing_to_change' }))
 
 export const TenantSummary = z.strictObject({
   id: TenantId,
@@ -66,5 +67,5 @@ export const TenantSummary = z.strictObject({
   accounts: z.int(),
   agents: z.int(),
 })
-export const TenantList = z.strictObject({ tenants: z.array(TenantSummary), nextCursor: z.string().optional() })
+export const TenantList = z.strictObject({ tenants: z.array(TenantSummary), nextCursor: z.optional(z.string()) })
 export const TenantAnswer = z.strictObject({ tenant: TenantSummary })

@@ -1,9 +1,8 @@
-import * as z from 'zod'
-import { Secret } from '../core/secret.ts'
+import * as z from 'zod/mini'
 import { CREDENTIAL_KINDS, credentialRule, type CredentialKind, MODEL_CREDENTIAL_KINDS } from './credential-kinds.ts'
 import { CREDENTIAL_MAX_CHARACTERS } from './facts.ts'
 import { AgentId, TenantId } from './ids.ts'
-import { AgentName, Instant } from './text.ts'
+import { AgentName, Instant, intoSecret } from './text.ts'
 
 export const AgentStatus = z.enum([
   'requested',
@@ -21,8 +20,8 @@ export type AgentStatus = z.infer<typeof AgentStatus>
 
 const CredentialState = z.strictObject({
   provided: z.boolean(),
-  updatedAt: Instant.optional(),
-  updatedBy: z.string().optional(),
+  updatedAt: z.optional(Instant),
+  updatedBy: z.optional(z.string()),
 })
 
 export const AgentReason = z.strictObject({ code: z.string(), message: z.string(), nextStep: z.string() })
@@ -32,7 +31,7 @@ export const AgentBody = z.strictObject({
   id: AgentId,
   name: z.string(),
   status: AgentStatus,
-  reason: AgentReason.optional(),
+  reason: z.optional(AgentReason),
   supportAccess: z.boolean(),
   credentials: z.strictObject({
     claudeCodeToken: CredentialState,
@@ -41,9 +40,9 @@ export const AgentBody = z.strictObject({
     slackBotToken: CredentialState,
     slackAppToken: CredentialState,
   }),
-  instance: z.strictObject({ id: z.string(), type: z.string(), zone: z.string(), launchedAt: Instant }).optional(),
-  bootStep: z.string().optional(),
-  lastSeenAt: Instant.optional(),
+  instance: z.optional(z.strictObject({ id: z.string(), type: z.string(), zone: z.string(), launchedAt: Instant })),
+  bootStep: z.optional(z.string()),
+  lastSeenAt: z.optional(Instant),
   timeline: z.array(z.strictObject({ status: AgentStatus, at: Instant })),
   createdAt: Instant,
   updatedAt: Instant,
@@ -51,7 +50,7 @@ export const AgentBody = z.strictObject({
 export type AgentBody = z.infer<typeof AgentBody>
 
 export const AgentAnswer = z.strictObject({ agent: AgentBody })
-export const AgentList = z.strictObject({ agents: z.array(AgentBody), nextCursor: z.string().optional() })
+export const AgentList = z.strictObject({ agents: z.array(AgentBody), nextCursor: z.optional(z.string()) })
 
 /** What a support engineer sees of an agent: where it is, not what it was given. */
 export const SupportAgentBody = z.strictObject({
@@ -59,56 +58,60 @@ export const SupportAgentBody = z.strictObject({
   tenantId: TenantId,
   name: z.string(),
   status: AgentStatus,
-  instanceId: z.string().optional(),
+  instanceId: z.optional(z.string()),
   updatedAt: Instant,
 })
 export const SupportAgentList = z.strictObject({
   agents: z.array(SupportAgentBody),
-  nextCursor: z.string().optional(),
+  nextCursor: z.optional(z.string()),
 })
 
 const credentialOf = (kind: CredentialKind) =>
-  z
-    .string()
-    .max(CREDENTIAL_MAX_CHARACTERS)
-    .superRefine((text, context) => {
-      const rule = credentialRule(kind, text)
-      if (rule !== null) context.addIssue({ code: 'custom', message: rule })
-    })
-    .transform((text) => new Secret(text))
+  z.pipe(
+    z.string().check(
+      z.maxLength(CREDENTIAL_MAX_CHARACTERS),
+      z.superRefine((text, context) => {
+        const rule = credentialRule(kind, text)
+        if (rule !== null) context.addIssue({ code: 'custom', message: rule })
+      }),
+    ),
+    intoSecret,
+  )
 
 const givenCredentials = {
-  claudeCodeToken: credentialOf('claudeCodeToken').optional(),
-  anthropicApiKey: credentialOf('anthropicApiKey').optional(),
-  githubToken: credentialOf('githubToken').optional(),
-  slackBotToken: credentialOf('slackBotToken').optional(),
-  slackAppToken: credentialOf('slackAppToken').optional(),
+  claudeCodeToken: z.optional(credentialOf('claudeCodeToken')),
+  anthropicApiKey: z.optional(credentialOf('anthropicApiKey')),
+  githubToken: z.optional(credentialOf('githubToken')),
+  slackBotToken: z.optional(credentialOf('slackBotToken')),
+  slackAppToken: z.optional(credentialOf('slackAppToken')),
 }
 
 /** The credentials of a new agent: at least one that its model can use. */
-export const GivenCredentials = z
-  .strictObject(givenCredentials)
-  .refine((given) => MODEL_CREDENTIAL_KINDS.some((kind) => given[kind] !== undefined), {
+export const GivenCredentials = z.strictObject(givenCredentials).check(
+  z.refine((given) => MODEL_CREDENTIAL_KINDS.some((kind) => given[kind] !== undefined), {
     message: 'model_credential_required',
-  })
+  }),
+)
 export type GivenCredentials = z.infer<typeof GivenCredentials>
 
 /** A change to stored credentials: a value replaces, null removes, an absent kind stays as it is. */
 export const CredentialPatch = z
   .strictObject({
-    claudeCodeToken: credentialOf('claudeCodeToken').nullable().optional(),
-    anthropicApiKey: credentialOf('anthropicApiKey').nullable().optional(),
-    githubToken: credentialOf('githubToken').nullable().optional(),
-    slackBotToken: credentialOf('slackBotToken').nullable().optional(),
-    slackAppToken: credentialOf('slackAppToken').nullable().optional(),
+    claudeCodeToken: z.optional(z.nullable(credentialOf('claudeCodeToken'))),
+    anthropicApiKey: z.optional(z.nullable(credentialOf('anthropicApiKey'))),
+    githubToken: z.optional(z.nullable(credentialOf('githubToken'))),
+    slackBotToken: z.optional(z.nullable(credentialOf('slackBotToken'))),
+    slackAppToken: z.optional(z.nullable(credentialOf('slackAppToken'))),
   })
-  .refine((patch) => CREDENTIAL_KINDS.some((kind) => patch[kind] !== undefined), { message: 'nothing_to_change' })
+  .check(
+    z.refine((patch) => CREDENTIAL_KINDS.some((kind) => patch[kind] !== undefined), { message: 'nothing_to_change' }),
+  )
 export type CredentialPatch = z.infer<typeof CredentialPatch>
 
 export const OnboardAgentInput = z.strictObject({
   name: AgentName,
   credentials: GivenCredentials,
-  supportAccess: z.boolean().default(true),
+  supportAccess: z._default(z.boolean(), true),
 })
 export type OnboardAgentInput = z.infer<typeof OnboardAgentInput>
 

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { EventId } from './ids.ts'
 import { Instant } from './text.ts'
 
@@ -55,6 +55,6 @@ export const AuditEventBody = z.strictObject({
   target: z.string(),
   detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   hash: z.string(),
-  tenantId: z.string().optional(),
+  tenantId: z.optional(z.string()),
 })
-export const AuditPage = z.strictObject({ events: z.array(AuditEventBody), nextCursor: z.string().optional() })
+export const AuditPage = z.strictObject({ events: z.array(AuditEventBody), nextCursor: z.optional(z.string()) })

@@ -1,10 +1,10 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 
-const name = z.string().trim().min(1)
+const name = z.string().check(z.trim(), z.minLength(1))
 const secretOrKeyArn = name
 
 const common = {
-  VESTIBULE_STAGE: z.string().regex(/^[a-z][a-z0-9-]{1,15}$/),
+  VESTIBULE_STAGE: z.string().check(z.regex(/^[a-z][a-z0-9-]{1,15}$/)),
   DIRECTORY_TABLE: name,
   AUDIT_TABLE: name,
 }
@@ -25,8 +25,11 @@ const launching = {
   SITE_ORIGIN: z.url({ protocol: /^https$/ }),
   ACCOUNT_ID: name,
   LAUNCH_TEMPLATE: name,
-  SUBNETS: name.transform((text) => text.split(',')),
-  AMI: z.string().regex(/^ami-/),
+  SUBNETS: z.pipe(
+    name,
+    z.transform((text) => text.split(',')),
+  ),
+  AMI: z.string().check(z.regex(/^ami-/)),
   INSTANCE_TYPE: name,
   AGENT_SECURITY_GROUP: name,
   SUPPORT_SECURITY_GROUP: name,
@@ -34,15 +37,15 @@ const launching = {
 
 /** The environment of each function: one schema per function, names and ARNs only, never a secret value. */
 export const FunctionEnv = {
-  identity: z.object({ ...web, MAIL_KEY: secretOrKeyArn.optional() }),
+  identity: z.object({ ...web, MAIL_KEY: z.optional(secretOrKeyArn) }),
   agents: z.object({
     ...web,
     AGENTS_TABLE: name,
     REQUESTS_BUCKET: name,
     ACCOUNT_ID: name,
     AWS_REGION: name,
-    AGENTS_PER_TENANT: z.coerce.number().int().min(1),
-    PROOF_ISSUER: z.url({ protocol: /^https$/ }).optional(),
+    AGENTS_PER_TENANT: z.pipe(z.pipe(z.string(), z.transform(Number)), z.int().check(z.minimum(1))),
+    PROOF_ISSUER: z.optional(z.url({ protocol: /^https$/ })),
   }),
   support: z.object({ ...web, AGENTS_TABLE: name }),
   provisioner: z.object({ ...launching, AWS_REGION: name }),
@@ -56,7 +59,7 @@ export type FunctionName = keyof typeof FunctionEnv
 type SetByRuntime = 'AWS_REGION'
 type InputOf<F extends FunctionName> = z.input<(typeof FunctionEnv)[F]>
 type Optional<F extends FunctionName> = {
-  [K in keyof InputOf<F>]-?: undefined extends InputOf<F>[K] ? (unknown extends InputOf<F>[K] ? never : K) : never
+  [K in keyof InputOf<F>]-?: undefined extends InputOf<F>[K] ? K : never
 }[keyof InputOf<F>]
 
 /** What the CDK app must give a function: a variable that is missing does not compile. */
@@ -72,7 +75,10 @@ export type LaunchingEnv = z.output<typeof FunctionEnv.provisioner>
  * Reads a function's environment once, at start. Throws one error that lists every variable that is missing or wrong, by
  * name; values are never printed.
  */
-export const loadEnv = <S extends z.ZodType>(schema: S, source: Record<string, string | undefined>): z.output<S> => {
+export const loadEnv = <S extends z.ZodMiniType>(
+  schema: S,
+  source: Record<string, string | undefined>,
+): z.output<S> => {
   const parsed = schema.safeParse(source)
   if (parsed.success) return parsed.data
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.code})`)

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { ERROR_STATUS, type ErrorCode } from './error-codes.ts'
 
 const codes = Object.keys(ERROR_STATUS).filter((code): code is ErrorCode => code in ERROR_STATUS)
@@ -11,7 +11,7 @@ export const ErrorBody = z.strictObject({
     code: z.enum(codes),
     message: z.string(),
     requestId: z.string(),
-    issues: z.array(Issue).optional(),
+    issues: z.optional(z.array(Issue)),
   }),
 })
 export type ErrorBody = z.infer<typeof ErrorBody>

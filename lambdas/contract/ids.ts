@@ -1,9 +1,9 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { fromBase32, type Random, sortableId, toBase32 } from '../core/random.ts'
 
 const ID_BODY = '[0-9a-hjkmnp-tv-z]{26}'
 
-const idSchema = (prefix: string) => z.string().regex(new RegExp(`^${prefix}_${ID_BODY}$`))
+const idSchema = (prefix: string) => z.string().check(z.regex(new RegExp(`^${prefix}_${ID_BODY}$`)))
 
 export const AccountId = idSchema('acc').brand<'AccountId'>()
 export type AccountId = z.infer<typeof AccountId>

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { Role } from './accounts.ts'
 import { INVITE_MAX_HOURS } from './facts.ts'
 import { AccountId, InviteId, TenantId } from './ids.ts'
@@ -13,42 +13,44 @@ export const InviteBody = z.strictObject({
   email: z.string(),
   role: Role,
   state: InviteState,
-  tenantId: TenantId.optional(),
-  tenantName: z.string().optional(),
+  tenantId: z.optional(TenantId),
+  tenantName: z.optional(z.string()),
   createdBy: z.union([AccountId, z.literal('operator')]),
   createdAt: Instant,
   expiresAt: Instant,
-  redeemedAt: Instant.optional(),
+  redeemedAt: z.optional(Instant),
   /** Absent where the installation sends no mail: the link is then handed over by whoever issued it. */
-  mail: z.strictObject({ state: MailState, at: Instant }).optional(),
+  mail: z.optional(z.strictObject({ state: MailState, at: Instant })),
 })
 
 export const IssueInviteInput = z
   .strictObject({
     email: Email,
-    role: Role.default('tenant'),
-    tenantId: TenantId.optional(),
-    tenantName: TenantName.optional(),
-    expiresInHours: z.int().min(1).max(INVITE_MAX_HOURS).optional(),
+    role: z._default(Role, 'tenant'),
+    tenantId: z.optional(TenantId),
+    tenantName: z.optional(TenantName),
+    expiresInHours: z.optional(z.int().check(z.minimum(1), z.maximum(INVITE_MAX_HOURS))),
   })
-  .refine((input) => input.tenantId === undefined || input.tenantName === undefined, {
-    message: 'tenant_id_or_name',
-    path: ['tenantName'],
-  })
-  .refine((input) => input.role === 'tenant' || (input.tenantId ?? input.tenantName) === undefined, {
-    message: 'staff_has_no_tenant',
-    path: ['role'],
-  })
+  .check(
+    z.refine((input) => input.tenantId === undefined || input.tenantName === undefined, {
+      message: 'tenant_id_or_name',
+      path: ['tenantName'],
+    }),
+    z.refine((input) => input.role === 'tenant' || (input.tenantId ?? input.tenantName) === undefined, {
+      message: 'staff_has_no_tenant',
+      path: ['role'],
+    }),
+  )
 
 export const IssuedInvite = z.strictObject({ invite: InviteBody, link: z.string() })
-export const InviteList = z.strictObject({ invites: z.array(InviteBody), nextCursor: z.string().optional() })
+export const InviteList = z.strictObject({ invites: z.array(InviteBody), nextCursor: z.optional(z.string()) })
 
 export const InspectInput = z.strictObject({ invite: SecretText })
 export const InspectedInvite = z.strictObject({
   state: InviteState,
-  email: z.string().optional(),
-  role: Role.optional(),
-  tenantName: z.string().optional(),
-  invitedBy: z.string().optional(),
-  expiresAt: Instant.optional(),
+  email: z.optional(z.string()),
+  role: z.optional(Role),
+  tenantName: z.optional(z.string()),
+  invitedBy: z.optional(z.string()),
+  expiresAt: z.optional(Instant),
 })

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 
 /**
  * What became of an invite's mail. `unconfirmed`: the sender broke off in the middle, so it may or may not have gone out; it

@@ -1,11 +1,11 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { ERROR_STATUS, type ErrorCode } from './error-codes.ts'
 import { ErrorBody } from './errors.ts'
 import { type Operation, operations } from './operations.ts'
 
 const COMMON_ERRORS: readonly ErrorCode[] = ['malformed', 'invalid_input', 'unavailable']
 
-const schemaOf = (schema: z.ZodType, io: 'input' | 'output') =>
+const schemaOf = (schema: z.ZodMiniType, io: 'input' | 'output') =>
   z.toJSONSchema(schema, { target: 'draft-2020-12', unrepresentable: 'any', io })
 
 const jsonContent = (schema: unknown) => ({ 'application/json': { schema } })
@@ -61,7 +61,7 @@ const describeOperation = (name: string, operation: Operation) => ({
     ? {}
     : {
         requestBody: {
-          required: !operation.body.isOptional(),
+          required: !operation.body.safeParse(undefined).success,
           content: jsonContent(schemaOf(operation.body, 'input')),
         },
       }),

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import {
   ApiTokenList,
   ChangePasswordInput,
@@ -40,11 +40,11 @@ export type WebFunction = 'identity' | 'agents' | 'support'
 export interface Operation {
   summary: string
   access: Access
-  params: z.ZodType
-  query: z.ZodType
-  body: z.ZodType | null
+  params: z.ZodMiniType
+  query: z.ZodMiniType
+  body: z.ZodMiniType | null
   status: 200 | 201 | 202 | 204
-  answer: z.ZodType | null
+  answer: z.ZodMiniType | null
   errors: readonly ErrorCode[]
   /** Where an error has another status here than elsewhere. */
   errorStatus: Partial<Record<ErrorCode, number>>
@@ -193,7 +193,7 @@ export const operations = {
     summary: "List the tenant's agents, newest first",
     access: 'tenant',
     servedBy: 'agents',
-    query: z.strictObject({ ...pageQuery(AGENTS), include: z.literal('deleted').optional() }),
+    query: z.strictObject({ ...pageQuery(AGENTS), include: z.optional(z.literal('deleted')) }),
     status: 200,
     answer: AgentList,
   }),
@@ -275,7 +275,7 @@ export const operations = {
     summary: "Read the tenant's audit trail, newest first",
     access: 'tenant',
     servedBy: 'identity',
-    query: z.strictObject({ ...pageQuery(TRAIL), agent: AgentId.optional() }),
+    query: z.strictObject({ ...pageQuery(TRAIL), agent: z.optional(AgentId) }),
     status: 200,
     answer: AuditPage,
   }),
@@ -292,7 +292,7 @@ export const operations = {
     summary: 'List invites by state',
     access: 'admin',
     servedBy: 'identity',
-    query: z.strictObject({ ...pageQuery(LISTED), state: InviteState.optional() }),
+    query: z.strictObject({ ...pageQuery(LISTED), state: z.optional(InviteState) }),
     status: 200,
     answer: InviteList,
   }),
@@ -326,7 +326,7 @@ export const operations = {
     access: 'admin',
     servedBy: 'agents',
     params: z.strictObject({ id: TenantId }),
-    body: z.strictObject({ reason: Reason.optional() }).optional(),
+    body: z.optional(z.strictObject({ reason: z.optional(Reason) })),
     status: 200,
     answer: TenantAnswer,
     errors: ['not_found'],

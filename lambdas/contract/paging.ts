@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 
 /** Where a list goes on: the sort values of the last item, never its partition, so a forged cursor stays in its own list. */
 export interface Page {
@@ -27,17 +27,13 @@ export const pageQuery = (shapes: readonly RegExp[]) => {
     )
   }
   return {
-    limit: z
-      .string()
-      .regex(/^(?:[1-9]\d?|100)$/)
-      .transform(Number)
-      .default(50),
-    cursor: z
-      .string()
-      .max(1_000)
-      .refine(fits, { message: 'invalid_cursor' })
-      .transform((text) => Parts.parse(parseParts(text)))
-      .optional(),
+    limit: z._default(z.pipe(z.string().check(z.regex(/^(?:[1-9]\d?|100)$/)), z.transform(Number)), 50),
+    cursor: z.optional(
+      z.pipe(
+        z.string().check(z.maxLength(1_000), z.refine(fits, { message: 'invalid_cursor' })),
+        z.transform((text) => Parts.parse(parseParts(text))),
+      ),
+    ),
   }
 }
 

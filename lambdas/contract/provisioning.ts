@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { AgentId, ProvisionRequestId, TenantId } from './ids.ts'
 import { Instant } from './text.ts'
 

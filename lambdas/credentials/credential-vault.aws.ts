@@ -6,15 +6,16 @@ import {
   type SecretsManagerClient,
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
 import { SECRET_RECOVERY_DAYS } from '../contract/facts.ts'
 import { TAGS } from '../contract/tags.ts'
+import { intoSecret } from '../contract/text.ts'
 import { pauseWithJitter } from '../core/backoff.ts'
 import { sha256Hex } from '../core/digest.ts'
 import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
-import { Secret } from '../core/secret.ts'
+import type { Secret } from '../core/secret.ts'
 import {
   type CredentialChanges,
   mergeCredentials,
@@ -26,10 +27,7 @@ import {
 const StoredText = z.object({
   revision: z.number(),
   merges: z.array(z.string()),
-  credentials: z.record(
-    z.string(),
-    z.string().transform((text) => new Secret(text)),
-  ),
+  credentials: z.record(z.string(), z.pipe(z.string(), intoSecret)),
 })
 
 const MAX_ATTEMPTS = 60

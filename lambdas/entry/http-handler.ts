@@ -1,10 +1,8 @@
 import type { Hono } from 'hono'
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda'
+import { VIEWER_ADDRESS_HEADER } from '../contract/site.ts'
 import { toErrorResponse } from '../http/error-response.ts'
 import { type AppContext, type AppEnv, type Platform, PRODUCTION_COOKIES } from '../http/request.ts'
-
-/** Set by our own edge from what it saw, over anything a client sent; believed only behind the origin proof. */
-export const VIEWER_ADDRESS_HEADER = 'x-vestibule-viewer-address'
 
 export type HttpResult = Awaited<ReturnType<ReturnType<typeof handle>>>
 

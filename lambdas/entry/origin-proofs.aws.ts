@@ -1,16 +1,14 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws, DependencyError } from '../aws/errors.aws.ts'
+import { intoSecret } from '../contract/text.ts'
 import type { Clock } from '../core/clock.ts'
-import { Secret } from '../core/secret.ts'
+import type { Secret } from '../core/secret.ts'
 
 const RELOAD_SECONDS = 60
-const proof = z
-  .string()
-  .min(32)
-  .transform((text) => new Secret(text))
+const proof = z.pipe(z.string().check(z.minLength(32)), intoSecret)
 /** Two slots: the edge sends one, the other is free for the next value. Both are good, so that a rotation has no gap. */
-const StoredProofs = z.object({ a: proof, b: proof.optional() })
+const StoredProofs = z.object({ a: proof, b: z.optional(proof) })
 
 /** The values that the edge may present; read again every minute, so that a rotation needs no deploy. */
 export const createOriginProofSource = (deps: { secrets: SecretsManagerClient; secretId: string; clock: Clock }) => {

@@ -7,7 +7,7 @@ import type {
   TenantBody,
   TenantSummary,
 } from '../contract/accounts.ts'
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { AuditEventBody } from '../contract/audit.ts'
 import type { InviteBody } from '../contract/invites.ts'
 import type { AuditEvent } from '../audit/chain.ts'

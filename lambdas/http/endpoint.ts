@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { type OperationName, operations, type Operation, type Operations } from '../contract/operations.ts'
 import { PLATFORM_CHAIN } from '../contract/names.ts'
 import { parseJson } from '../core/json.ts'
@@ -24,7 +24,7 @@ type CallerOf<O> = O extends { access: 'tenant' }
     ? { principal: Principal }
     : { principal: Principal | null }
 
-type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined
+type Parsed<S> = S extends z.ZodMiniType ? z.output<S> : undefined
 
 /** What a route gets once everything in front of it has said yes. */
 export type Call<N extends OperationName> = CallerOf<Operations[N]> & {
@@ -38,7 +38,7 @@ export type Call<N extends OperationName> = CallerOf<Operations[N]> & {
   header: (name: string) => string | undefined
 }
 
-type Answer<N extends OperationName> = Operations[N]['answer'] extends z.ZodType
+type Answer<N extends OperationName> = Operations[N]['answer'] extends z.ZodMiniType
   ? { body: z.input<Operations[N]['answer']>; cookies?: string[] }
   : { cookies?: string[] }
 
@@ -59,8 +59,8 @@ const readQuery = (url: string): Result<Record<string, string>, Refusal> => {
     : ok(query)
 }
 
-const readJson = (bytes: Uint8Array, schema: z.ZodType | null): Result<unknown, Refusal> => {
-  if (bytes.length === 0 && schema?.isOptional() !== false) return ok(undefined)
+const readJson = (bytes: Uint8Array, schema: z.ZodMiniType | null): Result<unknown, Refusal> => {
+  if (bytes.length === 0 && (schema === null || schema.safeParse(undefined).success)) return ok(undefined)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -72,7 +72,7 @@ const readJson = (bytes: Uint8Array, schema: z.ZodType | null): Result<unknown, 
   return json.ok ? json : fail(toRefusal(json.failure))
 }
 
-const parseWith = (schema: z.ZodType, value: unknown): Result<unknown, Refusal> => {
+const parseWith = (schema: z.ZodMiniType, value: unknown): Result<unknown, Refusal> => {
   const parsed = schema.safeParse(value)
   return parsed.success
     ? ok(parsed.data)
@@ -80,7 +80,7 @@ const parseWith = (schema: z.ZodType, value: unknown): Result<unknown, Refusal> 
 }
 
 const NO_BODY = ok(new Uint8Array())
-const EMPTY_BODY = z.strictObject({}).optional()
+const EMPTY_BODY = z.optional(z.strictObject({}))
 
 const isRefusal = (failure: Failure | Refusal): failure is Refusal => 'code' in failure
 

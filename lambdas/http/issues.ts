@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { Issue } from '../contract/errors.ts'
 
 /** Pure: no I/O, no clock. */
@@ -29,7 +29,7 @@ const ruleOf = (issue: z.core.$ZodIssue): string => {
 }
 
 /** Where and which rule, never what: the values that were sent stay out of the answer. */
-export const toIssues = (error: z.ZodError): Issue[] =>
+export const toIssues = (error: z.core.$ZodError): Issue[] =>
   error.issues.slice(0, 20).flatMap((issue) => {
     const path = issue.path.map(shownKey)
     const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, shownKey(key)]) : [path]

@@ -1,5 +1,5 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws } from '../aws/errors.aws.ts'
 import { queryPage } from '../aws/paging.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
@@ -9,26 +9,25 @@ import type { InviteState } from '../contract/invites.ts'
 import { bootstrapKey, inviteKey, LISTED_INDEX, pendingInviteKey } from '../contract/names.ts'
 import { MailState } from '../contract/mail.ts'
 import type { Page } from '../contract/paging.ts'
+import { StoredInstant } from '../contract/text.ts'
 import type { Invite } from './invite.ts'
 
-const instant = z.iso.datetime().transform((text) => new Date(text))
-
-const StoredInvite: z.ZodType<Invite> = z.object({
+const StoredInvite: z.ZodMiniType<Invite> = z.object({
   inviteId: InviteId,
   codeHash: z.string(),
   email: z.string(),
   role: Role,
   state: z.enum(['pending', 'redeemed', 'revoked']),
-  tenantId: TenantId.nullable(),
-  tenantName: z.string().nullable(),
+  tenantId: z.nullable(TenantId),
+  tenantName: z.nullable(z.string()),
   opensTenant: z.boolean(),
   createdBy: z.union([AccountId, z.literal('operator')]),
   invitedBy: z.string(),
   validForHours: z.number(),
-  createdAt: instant,
-  expiresAt: instant,
-  redeemedAt: instant.optional(),
-  mail: z.object({ state: MailState, at: instant }).optional(),
+  createdAt: StoredInstant,
+  expiresAt: StoredInstant,
+  redeemedAt: z.optional(StoredInstant),
+  mail: z.optional(z.object({ state: MailState, at: StoredInstant })),
 })
 
 const INVITE_LIST = 'INVITE'

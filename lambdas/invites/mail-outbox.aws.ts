@@ -1,9 +1,10 @@
 import { DeleteCommand, type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
 import { InviteId } from '../contract/ids.ts'
 import { OUTBOX_PARTITION, outboxKey } from '../contract/names.ts'
+import { StoredInstant } from '../contract/text.ts'
 import type { Invite } from './invite.ts'
 
 const StoredMail = z.object({
@@ -11,7 +12,7 @@ const StoredMail = z.object({
   codeHash: z.string(),
   sealedLink: z.string(),
   state: z.enum(['queued', 'sending']),
-  changedAt: z.iso.datetime().transform((text) => new Date(text)),
+  changedAt: StoredInstant,
 })
 /** A mail that is still to be sent, or whose sending was begun. Its link is sealed under the key of the mail sender. */
 export type OutboxMail = z.infer<typeof StoredMail>

@@ -1,12 +1,12 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws } from '../aws/errors.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
 import { instanceKey, launchAttemptKey } from '../contract/names.ts'
 import type { LaunchAttempt } from './launch-attempt.ts'
 
-const StoredAttempt: z.ZodType<LaunchAttempt> = z.object({
+const StoredAttempt: z.ZodMiniType<LaunchAttempt> = z.object({
   agentId: AgentId,
   tenantId: TenantId,
   attempt: z.number(),

@@ -1,5 +1,5 @@
 import { errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { INSTANCE_PROOF_SECONDS } from '../contract/facts.ts'
 import type { Clock } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
@@ -7,7 +7,7 @@ import type { Secret } from '../core/secret.ts'
 
 /** The claims of STS GetWebIdentityToken that we rely on (AWS IAM user guide, outbound identity federation). */
 const ProofClaims = z.object({
-  jti: z.string().min(1).max(200),
+  jti: z.string().check(z.minLength(1), z.maxLength(200)),
   exp: z.number(),
   'https://sts.amazonaws.com/': z.object({ ec2_source_instance_arn: z.string() }),
 })

@@ -1,6 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { callAws, DependencyError } from '../aws/errors.aws.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Secret } from '../core/secret.ts'
@@ -10,16 +10,18 @@ const RELOAD_SECONDS = 300
 /** A key that we do not know may be a new one: look again, but not for every forgery. */
 const UNKNOWN_KEY_RELOAD_SECONDS = 5
 
-const Kid = z.string().regex(/^[a-z0-9]{1,12}$/)
+const Kid = z.string().check(z.regex(/^[a-z0-9]{1,12}$/))
 const KeyBytes = z
-  .base64()
-  .transform((text) => Buffer.from(text, 'base64'))
-  .refine((bytes) => bytes.length >= KEY_BYTES && new Set(bytes).size > KEY_BYTES / 4, { message: 'weak key' })
+  .pipe(
+    z.base64(),
+    z.transform((text) => Buffer.from(text, 'base64')),
+  )
+  .check(z.refine((bytes) => bytes.length >= KEY_BYTES && new Set(bytes).size > KEY_BYTES / 4, { message: 'weak key' }))
 /** Flat, because Secrets Manager can generate one field of a document, not a nested one. */
 const StoredKeys = z.object({
   kid: Kid,
   key: KeyBytes,
-  previous: z.object({ kid: Kid, key: KeyBytes }).optional(),
+  previous: z.optional(z.object({ kid: Kid, key: KeyBytes })),
 })
 
 /** The key that signs now and those that still verify: two during a rotation. */

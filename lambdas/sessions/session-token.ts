@@ -1,4 +1,4 @@
-import { Role } from '../contract/accounts.ts'
+import { type Role, StaffRole } from '../contract/accounts.ts'
 import { AccountId, type SessionId, sessionIdOf, TenantId } from '../contract/ids.ts'
 import { sha256Bytes, sha256Hex } from '../core/digest.ts'
 import type { Random } from '../core/random.ts'
@@ -9,7 +9,6 @@ import { openValue, signValue } from './signed-value.ts'
 /** Pure: no I/O, no clock. */
 
 const RANDOM_BYTES = 32
-const StaffRole = Role.exclude(['tenant'])
 const KNOWN_BROWSER_BYTES = 16
 
 /** What a session token says after its MAC held. Whether the session still lives, only its row knows. */

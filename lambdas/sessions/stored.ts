@@ -1,41 +1,41 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { Role } from '../contract/accounts.ts'
 import { AccountId, SessionId, TenantId } from '../contract/ids.ts'
+import { StoredInstant } from '../contract/text.ts'
 import type { Account, Session, Tenant } from './principal.ts'
 
 /** How rows of the directory table become values again. A row that does not fit is a fault, not a stranger's input. */
 
-const instant = z.iso.datetime().transform((text) => new Date(text))
 const status = z.enum(['active', 'suspended'])
 
-export const StoredAccount: z.ZodType<Account> = z.object({
+export const StoredAccount: z.ZodMiniType<Account> = z.object({
   accountId: AccountId,
   email: z.string(),
   role: Role,
-  tenantId: TenantId.nullable(),
+  tenantId: z.nullable(TenantId),
   status,
-  createdAt: instant,
+  createdAt: StoredInstant,
   sessionsEndedAt: z.number(),
   tokensEndedAt: z.number(),
 })
 
-export const StoredTenant: z.ZodType<Tenant> = z.object({
+export const StoredTenant: z.ZodMiniType<Tenant> = z.object({
   tenantId: TenantId,
   name: z.string(),
   status,
-  createdAt: instant,
+  createdAt: StoredInstant,
   accountCount: z.number(),
   agentCount: z.number(),
   sessionsEndedAt: z.number(),
-  keyArn: z.string().optional(),
+  keyArn: z.optional(z.string()),
 })
 
-export const StoredSession: z.ZodType<Session> = z.object({
+export const StoredSession: z.ZodMiniType<Session> = z.object({
   sessionId: SessionId,
   accountId: AccountId,
   tokenHash: z.string(),
   userAgent: z.string(),
-  createdAt: instant,
-  lastSeenAt: instant,
+  createdAt: StoredInstant,
+  lastSeenAt: StoredInstant,
   sequence: z.number(),
 })

@@ -1,17 +1,16 @@
 import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { batchGet } from '../aws/batch-get.aws.ts'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
 import { AccountId, ApiTokenId } from '../contract/ids.ts'
 import { accountKey, apiTokenKey } from '../contract/names.ts'
+import { StoredInstant } from '../contract/text.ts'
 import { toEpochSeconds } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import type { Account } from '../sessions/principal.ts'
 import { StoredAccount } from '../sessions/stored.ts'
 import type { ApiTokenClaim } from './api-token.ts'
-
-const instant = z.iso.datetime().transform((text) => new Date(text))
 
 const StoredApiToken = z.object({
   accountId: AccountId,
@@ -19,9 +18,12 @@ const StoredApiToken = z.object({
   tokenHash: z.string(),
   name: z.string(),
   prefix: z.string(),
-  createdAt: instant,
-  lastUsedAt: instant.nullable(),
-  expiresAt: z.number().transform((seconds) => new Date(seconds * 1000)),
+  createdAt: StoredInstant,
+  lastUsedAt: z.nullable(StoredInstant),
+  expiresAt: z.pipe(
+    z.number(),
+    z.transform((seconds) => new Date(seconds * 1000)),
+  ),
   sequence: z.number(),
 })
 export type ApiToken = z.infer<typeof StoredApiToken>

@@ -1,71 +1,219 @@
-import { Stack, type StackProps } from 'aws-cdk-lib'
+import { Duration, Stack, type StackProps } from 'aws-cdk-lib'
+import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import * as events from 'aws-cdk-lib/aws-events'
+import * as targets from 'aws-cdk-lib/aws-events-targets'
 import * as iam from 'aws-cdk-lib/aws-iam'
-import type * as logs from 'aws-cdk-lib/aws-logs'
+import * as kms from 'aws-cdk-lib/aws-kms'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
+import type { FunctionName } from '../../lambdas/contract/env.ts'
+import { proofAudience } from '../../lambdas/contract/instance.ts'
+import { operations } from '../../lambdas/contract/operations.ts'
+import { routesOf } from '../api-routes.ts'
+import type { DeployConfig } from '../config.ts'
+import { addMailer } from '../constructs/mailer.ts'
 import { ServiceFunction } from '../constructs/service-function.ts'
+import { createDeadLetters, WorkQueue } from '../constructs/work-queue.ts'
+import { instanceRights } from '../rights/instance.ts'
+import { type Place, placeOf } from '../rights/place.ts'
+import { agentsRights, identityRights, supportRights } from '../rights/web.ts'
+import { provisionerRights, reconcilerRights } from '../rights/workers.ts'
 import type { DataStack } from './data.ts'
+import type { NetworkStack } from './network.ts'
+import type { WebStack } from './web.ts'
 
 export interface ControlPlaneProps extends StackProps {
   data: DataStack
-  stage: string
+  network: NetworkStack
+  web: WebStack
+  config: DeployConfig
   version: string
-  siteOrigin: string
-  logRetention: logs.RetentionDays
 }
 
-/** The functions that answer. Each has a role of its own with the rights that its code uses and no other. */
-export class ControlPlaneStack extends Stack {
-  readonly identity: ServiceFunction<'identity'>
+const WEB_TIMEOUT = Duration.seconds(28)
+const WORKER_TIMEOUT = Duration.seconds(60)
+/** EC2 starts about two machines a second; more at a time would only be refused. */
+const LAUNCHES_AT_A_TIME = 2
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { data, stage, version, siteOrigin, logRetention, ...props }: ControlPlaneProps,
-  ) {
+/**
+ * The functions, each with a role of its own. How an event ends is one rule for all: a failure for now is thrown and comes
+ * again; what cannot be used, and what failed for good, lies in a dead-letter queue with an alarm.
+ */
+export class ControlPlaneStack extends Stack {
+  readonly functions: ServiceFunction<FunctionName>[] = []
+  readonly deadLetters: sqs.Queue[] = []
+  readonly provisionQueue: sqs.Queue
+  readonly #data: DataStack
+  readonly #config: DeployConfig
+  readonly #place: Place
+  /** Imported: the key's own policy says already which services may use it. */
+  readonly #key: kms.IKey
+
+  constructor(scope: Construct, id: string, { data, network, web, config, version, ...props }: ControlPlaneProps) {
     super(scope, id, props)
-    this.identity = new ServiceFunction(this, 'Identity', {
-      functionName: 'identity',
-      memoryMegabytes: 1769,
-      reservedConcurrency: 50,
-      logKey: data.key,
-      logRetention,
-      environment: {
-        VESTIBULE_STAGE: stage,
-        VESTIBULE_VERSION: version,
-        DIRECTORY_TABLE: data.directoryTable.tableName,
-        LIMITS_TABLE: data.limitsTable.tableName,
-        AUDIT_TABLE: data.auditTable.tableName,
-        SITE_ORIGIN: siteOrigin,
-        SESSION_KEYS_SECRET: data.sessionKeysSecret.secretArn,
-        ORIGIN_PROOF_SECRET: data.originProofSecret.secretArn,
-      },
+    this.#data = data
+    this.#config = config
+    this.#place = placeOf(this, config.stage)
+    this.#key = kms.Key.fromKeyArn(this, 'DataKey', data.key.keyArn)
+    this.addWebFunctions(web, version)
+    this.provisionQueue = this.addProvisioner(network, web)
+    this.addReconciler(network, web)
+    if (config.mailSender !== undefined) {
+      const mailer = addMailer(this, { data, config, sender: config.mailSender, key: this.#key, place: this.#place })
+      this.functions.push(mailer.fn)
+      this.deadLetters.push(...mailer.deadLetters)
+    }
+    new iam.Policy(this, 'InstanceRights', {
+      roles: [network.instanceRole],
+      statements: instanceRights(this.#place, proofAudience(web.siteOrigin)),
     })
-    this.grantIdentity(data)
   }
 
-  private grantIdentity(data: DataStack): void {
-    const allow = (actions: string[], resources: string[]): void => {
-      this.identity.role.addToPolicy(new iam.PolicyStatement({ actions, resources }))
+  private get common() {
+    return {
+      VESTIBULE_STAGE: this.#config.stage,
+      DIRECTORY_TABLE: this.#data.directoryTable.tableName,
+      AUDIT_TABLE: this.#data.auditTable.tableName,
     }
-    allow(
-      [
-        'dynamodb:GetItem',
-        'dynamodb:BatchGetItem',
-        'dynamodb:PutItem',
-        'dynamodb:UpdateItem',
-        'dynamodb:DeleteItem',
-        'dynamodb:ConditionCheckItem',
-        'dynamodb:Query',
-      ],
-      [data.directoryTable.tableArn],
-    )
-    allow(
-      ['dynamodb:Query'],
-      [`${data.directoryTable.tableArn}/index/listed`, `${data.auditTable.tableArn}/index/by-time`],
-    )
-    allow(['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'], [data.limitsTable.tableArn])
-    allow(['dynamodb:PutItem', 'dynamodb:Query'], [data.auditTable.tableArn])
-    allow(['secretsmanager:GetSecretValue'], [data.sessionKeysSecret.secretArn, data.originProofSecret.secretArn])
-    allow(['kms:Decrypt'], [data.key.keyArn])
+  }
+
+  private get logging() {
+    return { logKey: this.#key, logRetentionDays: this.#config.logRetentionDays }
+  }
+
+  private addWebFunctions(web: WebStack, version: string): void {
+    const data = this.#data
+    const config = this.#config
+    const environment = {
+      ...this.common,
+      VESTIBULE_VERSION: version,
+      LIMITS_TABLE: data.limitsTable.tableName,
+      SITE_ORIGIN: web.siteOrigin,
+      SESSION_KEYS_SECRET: data.sessionKeysSecret.secretArn,
+      ORIGIN_PROOF_SECRET: data.originProofSecret.secretArn,
+    }
+    const sendsMail = config.mailSender !== undefined
+    const identity = new ServiceFunction(this, 'Identity', {
+      functionName: 'identity',
+      memoryMegabytes: 1769,
+      timeout: WEB_TIMEOUT,
+      reservedConcurrency: config.identityConcurrency,
+      ...this.logging,
+      environment: { ...environment, MAIL_KEY: sendsMail ? data.key.keyArn : undefined },
+      rights: identityRights(data, this.#place, sendsMail),
+    })
+    const agents = new ServiceFunction(this, 'Agents', {
+      functionName: 'agents',
+      memoryMegabytes: 1024,
+      timeout: WEB_TIMEOUT,
+      ...this.logging,
+      environment: {
+        ...environment,
+        AGENTS_TABLE: data.agentsTable.tableName,
+        REQUESTS_BUCKET: data.requestsBucket.bucketName,
+        ACCOUNT_ID: this.account,
+        AGENTS_PER_TENANT: String(config.agentsPerTenant),
+        PROOF_ISSUER: config.identityIssuer,
+      },
+      rights: agentsRights(data, this.#place),
+    })
+    const support = new ServiceFunction(this, 'Support', {
+      functionName: 'support',
+      memoryMegabytes: 512,
+      timeout: WEB_TIMEOUT,
+      ...this.logging,
+      environment: { ...environment, AGENTS_TABLE: data.agentsTable.tableName },
+      rights: supportRights(data, this.#place),
+    })
+    for (const fn of [identity, agents, support]) {
+      this.functions.push(fn)
+      const integration = new HttpLambdaIntegration(`${fn.node.id}Integration`, fn.handler)
+      for (const [routeId, path] of routesOf(operations, fn.functionName)) {
+        new apigateway.HttpRoute(this, `${fn.node.id}Route${routeId}`, {
+          httpApi: web.api,
+          routeKey: apigateway.HttpRouteKey.with(path, apigateway.HttpMethod.ANY),
+          integration,
+        })
+      }
+    }
+  }
+
+  private launching(network: NetworkStack, web: WebStack) {
+    return {
+      ...this.common,
+      AGENTS_TABLE: this.#data.agentsTable.tableName,
+      REQUESTS_BUCKET: this.#data.requestsBucket.bucketName,
+      SITE_ORIGIN: web.siteOrigin,
+      ACCOUNT_ID: this.account,
+      LAUNCH_TEMPLATE: network.launchTemplateId,
+      SUBNETS: network.subnetIds.join(','),
+      AMI: network.amiId,
+      INSTANCE_TYPE: this.#config.instanceType,
+      AGENT_SECURITY_GROUP: network.agentSecurityGroupId,
+      SUPPORT_SECURITY_GROUP: network.supportSecurityGroupId,
+    }
+  }
+
+  private addProvisioner(network: NetworkStack, web: WebStack): sqs.Queue {
+    const { queue, deadLetters } = new WorkQueue(this, 'Provisioning', {
+      key: this.#key,
+      functionTimeout: WORKER_TIMEOUT,
+    })
+    const provisioner = new ServiceFunction(this, 'Provisioner', {
+      functionName: 'provisioner',
+      memoryMegabytes: 512,
+      timeout: WORKER_TIMEOUT,
+      reservedConcurrency: LAUNCHES_AT_A_TIME,
+      ...this.logging,
+      environment: this.launching(network, web),
+      rights: provisionerRights(this.#data, network, this.#place, queue),
+    })
+    new lambda.EventSourceMapping(this, 'ProvisionerSource', {
+      target: provisioner.handler,
+      eventSourceArn: queue.queueArn,
+      batchSize: 1,
+      maxConcurrency: LAUNCHES_AT_A_TIME,
+      reportBatchItemFailures: true,
+    })
+    const target = new targets.SqsQueue(queue, { deadLetterQueue: deadLetters })
+    new events.Rule(this, 'ProvisionRequests', {
+      eventPattern: {
+        source: ['aws.s3'],
+        detailType: ['Object Created'],
+        detail: {
+          bucket: { name: [this.#data.requestsBucket.bucketName] },
+          object: { key: [{ prefix: 'requests/' }] },
+        },
+      },
+      targets: [target],
+    })
+    new events.Rule(this, 'InstanceStates', {
+      eventPattern: { source: ['aws.ec2'], detailType: ['EC2 Instance State-change Notification'] },
+      targets: [target],
+    })
+    this.functions.push(provisioner)
+    this.deadLetters.push(deadLetters)
+    return queue
+  }
+
+  private addReconciler(network: NetworkStack, web: WebStack): void {
+    const deadLetters = createDeadLetters(this, 'ReconcilerDeadLetters', this.#key)
+    const reconciler = new ServiceFunction(this, 'Reconciler', {
+      functionName: 'reconciler',
+      memoryMegabytes: 512,
+      timeout: WORKER_TIMEOUT,
+      ...this.logging,
+      deadLetters,
+      environment: this.launching(network, web),
+      rights: reconcilerRights(this.#data, network, this.#place, deadLetters),
+    })
+    new events.Rule(this, 'EveryMinute', {
+      schedule: events.Schedule.rate(Duration.minutes(1)),
+      targets: [new targets.LambdaFunction(reconciler.handler, { deadLetterQueue: deadLetters, retryAttempts: 0 })],
+    })
+    this.functions.push(reconciler)
+    this.deadLetters.push(deadLetters)
   }
 }

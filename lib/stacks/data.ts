@@ -1,12 +1,17 @@
-import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
 import * as iam from 'aws-cdk-lib/aws-iam'
-import * as kms from 'aws-cdk-lib/aws-kms'
+import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
 import { TABLES } from '../../lambdas/contract/tables.ts'
+import { addBackups } from '../constructs/backups.ts'
+import { createDataKey } from '../constructs/data-key.ts'
 import { createTable } from '../constructs/product-table.ts'
+
+/** Secrets Manager generates letters and digits only, so that the text is base64 too: 64 of them are 381 bits. */
+const GENERATED_CHARACTERS = 64
 
 /** What must survive everything else: tables, the bucket of provision requests, the secrets of the installation, their key. */
 export class DataStack extends Stack {
@@ -21,25 +26,15 @@ export class DataStack extends Stack {
 
   constructor(scope: Construct, id: string, props: StackProps) {
     super(scope, id, { ...props, terminationProtection: true })
-    this.key = new kms.Key(this, 'Key', {
-      description: 'Vestibule: tables, requests, logs and installation secrets',
-      enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
-    })
-    this.key.grantEncryptDecrypt(new iam.ServicePrincipal(`logs.${this.region}.amazonaws.com`))
+    this.key = createDataKey(this, 'Key')
     this.directoryTable = createTable(this, 'Directory', TABLES.directory, this.key)
     this.agentsTable = createTable(this, 'Agents', TABLES.agents, this.key)
     this.limitsTable = createTable(this, 'Limits', TABLES.limits, this.key)
     this.auditTable = createTable(this, 'Audit', TABLES.audit, this.key)
     this.requestsBucket = this.createRequestsBucket()
-    this.sessionKeysSecret = this.createSecret(
-      'SessionKeys',
-      'Keys that sign sessions; filled by the operator’s set-up command',
-    )
-    this.originProofSecret = this.createSecret(
-      'OriginProof',
-      'What the edge proves itself with; filled by the operator’s set-up command',
-    )
+    this.sessionKeysSecret = this.createSecret('SessionKeys', 'Keys that sign sessions', { kid: 'first' }, 'key')
+    this.originProofSecret = this.createSecret('OriginProof', 'What the edge proves itself with', {}, 'a')
+    addBackups(this, 'Backups', this.key, [this.directoryTable, this.agentsTable, this.auditTable])
   }
 
   private createRequestsBucket(): s3.Bucket {
@@ -52,6 +47,7 @@ export class DataStack extends Stack {
       minimumTLSVersion: 1.2,
       blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
       objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      lifecycleRules: [{ noncurrentVersionExpiration: Duration.days(90) }],
       removalPolicy: RemovalPolicy.RETAIN,
     })
     const resource = bucket.node.defaultChild
@@ -59,14 +55,37 @@ export class DataStack extends Stack {
       throw new Error('the bucket has no CloudFormation resource; check the CDK version')
     // The L2 switch would add a custom resource with a Lambda of its own.
     resource.addPropertyOverride('NotificationConfiguration.EventBridgeConfiguration', { EventBridgeEnabled: true })
+    // A request is written once and never over (Amazon S3 user guide, "Enforce conditional writes").
+    bucket.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: 'WriteOnce',
+        effect: iam.Effect.DENY,
+        principals: [new iam.AnyPrincipal()],
+        actions: ['s3:PutObject'],
+        resources: [bucket.arnForObjects('*')],
+        conditions: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+      }),
+    )
     return bucket
   }
 
-  private createSecret(id: string, description: string): secretsmanager.Secret {
+  /** A document whose one secret field is generated in the account, so that no template and no person ever holds it. */
+  private createSecret(
+    id: string,
+    description: string,
+    fields: Record<string, string>,
+    generateStringKey: string,
+  ): secretsmanager.Secret {
     return new secretsmanager.Secret(this, id, {
       description,
       encryptionKey: this.key,
       removalPolicy: RemovalPolicy.RETAIN,
+      generateSecretString: {
+        secretStringTemplate: JSON.stringify(fields),
+        generateStringKey,
+        excludePunctuation: true,
+        passwordLength: GENERATED_CHARACTERS,
+      },
     })
   }
 }

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import type { LambdaEvent } from 'hono/aws-lambda'
-import { createHttpHandler, lambdaPlatform, VIEWER_ADDRESS_HEADER } from '../../lambdas/entry/http-handler.ts'
+import { VIEWER_ADDRESS_HEADER } from '../../lambdas/contract/site.ts'
+import { createHttpHandler, lambdaPlatform } from '../../lambdas/entry/http-handler.ts'
 import { LOCAL_COOKIES, type AppEnv, type Platform } from '../../lambdas/http/request.ts'
 import type { Fetcher } from './browser.ts'
 

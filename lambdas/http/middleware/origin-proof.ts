@@ -1,10 +1,9 @@
 import type { MiddlewareHandler } from 'hono'
+import { ORIGIN_PROOF_HEADER } from '../../contract/site.ts'
 import { equalsConstantTime, sha256Bytes } from '../../core/digest.ts'
 import type { Secret } from '../../core/secret.ts'
 import { refuse } from '../refuse.ts'
 import type { AppEnv } from '../request.ts'
-
-export const ORIGIN_PROOF_HEADER = 'x-vestibule-origin-proof'
 
 /**
  * Lets in only what came through our own edge, which adds a header that nobody else knows. Two values are good while one

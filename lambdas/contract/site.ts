@@ -1,0 +1,31 @@
+/** Which page answers which path; everything in the app's own shell is listed, so that a wrong address is a real 404. */
+export const SITE_PAGES: readonly (readonly [RegExp, string])[] = [
+  [/^\/$/, 'index.html'],
+  [/^\/join$/, 'join.html'],
+  [/^\/signin$/, 'signin.html'],
+  [/^\/security$/, 'security.html'],
+  [/^\/agents\/new$/, 'onboard.html'],
+  [/^\/agents\/agt_[0-9a-z]{26}$/, 'index.html'],
+  [/^\/(?:settings|audit|admin|admin\/tenants|admin\/staff|admin\/audit)$/, 'index.html'],
+]
+
+/** What every answer of the site carries, errors too: at the edge and on one machine. */
+export const PAGE_HEADERS: Record<string, string> = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; " +
+    "base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=()',
+  'strict-transport-security': 'max-age=63072000; includeSubDomains',
+}
+
+/** Where files with a hash in their name lie: they never change. */
+export const HASHED_FILES = 'assets/'
+
+/** Set by our own edge from what it saw, over anything a client sent; believed only behind the origin proof. */
+export const VIEWER_ADDRESS_HEADER = 'x-vestibule-viewer-address'
+/** What our edge proves itself with to the API. */
+export const ORIGIN_PROOF_HEADER = 'x-vestibule-origin-proof'

@@ -1,0 +1,43 @@
+import { Duration } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type { Construct } from 'constructs'
+import { allow } from '../rights/statements.ts'
+import type { ControlPlaneStack } from '../stacks/control-plane.ts'
+import type { DataStack } from '../stacks/data.ts'
+
+/**
+ * For the night when the product cannot help itself: one named principal, with a second factor, an hour at a time, until a
+ * date. It reads rows and logs and sends dead letters back to work; no secret, no change of a row. Each use raises an alarm.
+ */
+export const addBreakGlass = (
+  scope: Construct,
+  input: { principalArn: string; until: string; data: DataStack; controlPlane: ControlPlaneStack },
+): iam.Role => {
+  const { principalArn, until, data, controlPlane } = input
+  const role = new iam.Role(scope, 'BreakGlass', {
+    assumedBy: new iam.ArnPrincipal(principalArn).withConditions({
+      Bool: { 'aws:MultiFactorAuthPresent': 'true' },
+      DateLessThan: { 'aws:CurrentTime': until },
+    }),
+    maxSessionDuration: Duration.hours(1),
+  })
+  const tables = [data.agentsTable, data.auditTable].map(({ tableArn }) => tableArn)
+  const notAfter = { DateLessThan: { 'aws:CurrentTime': until } }
+  role.addToPolicy(allow(['dynamodb:GetItem', 'dynamodb:Query'], tables, notAfter))
+  role.addToPolicy(allow(['kms:Decrypt'], [data.key.keyArn], notAfter))
+  role.addToPolicy(
+    allow(
+      ['logs:FilterLogEvents', 'logs:StartQuery'],
+      controlPlane.functions.map(({ logGroup }) => logGroup.logGroupArn),
+      notAfter,
+    ),
+  )
+  role.addToPolicy(
+    allow(
+      ['sqs:StartMessageMoveTask', 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+      controlPlane.deadLetters.map(({ queueArn }) => queueArn),
+      notAfter,
+    ),
+  )
+  return role
+}

@@ -1,0 +1,38 @@
+import type * as iam from 'aws-cdk-lib/aws-iam'
+import { TAGS } from '../../lambdas/contract/tags.ts'
+import type { Place } from './place.ts'
+import { allow, deny } from './statements.ts'
+
+/** Filled in by IAM with the instance that the credentials were made for; nothing matches where there is none. */
+const THIS_INSTANCE = '${ec2:SourceInstanceARN}'
+
+/**
+ * What an agent's machine may do: prove which one it is, and read the one secret whose tag names it (AWS IAM user guide,
+ * "ec2:SourceInstanceArn"). Whoever could set that tag or write the secret could read any, so that is denied outright, as are
+ * credentials that came by the older metadata protocol.
+ */
+export const instanceRights = (place: Place, audience: string): iam.PolicyStatement[] => [
+  allow(['secretsmanager:GetSecretValue'], [place.agentSecrets], {
+    StringEquals: { [`aws:ResourceTag/${TAGS.instanceArn}`]: THIS_INSTANCE },
+  }),
+  allow(['kms:Decrypt'], [place.tenantKeys], {
+    StringEquals: { ...place.ofStage, ...place.viaService('secretsmanager') },
+  }),
+  allow(['sts:GetWebIdentityToken'], ['*'], {
+    'ForAllValues:StringEquals': { 'sts:IdentityTokenAudience': audience },
+  }),
+  deny(
+    'NoHandOnSecrets',
+    [
+      'secretsmanager:TagResource',
+      'secretsmanager:UntagResource',
+      'secretsmanager:PutResourcePolicy',
+      'secretsmanager:PutSecretValue',
+      'secretsmanager:UpdateSecret',
+      'secretsmanager:UpdateSecretVersionStage',
+      'secretsmanager:ReplicateSecretToRegions',
+    ],
+    ['*'],
+  ),
+  deny('NoOldMetadataProtocol', ['*'], ['*'], { NumericLessThan: { 'ec2:RoleDelivery': '2.0' } }),
+]

@@ -1,0 +1,146 @@
+import type * as iam from 'aws-cdk-lib/aws-iam'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
+import { INVITE_MAIL_PURPOSE, OUTBOX_PARTITION, PASSING_INDEX } from '../../lambdas/contract/names.ts'
+import { TAGS } from '../../lambdas/contract/tags.ts'
+import type { DataStack } from '../stacks/data.ts'
+import type { NetworkStack } from '../stacks/network.ts'
+import type { Place } from './place.ts'
+import { allow, index, rows } from './statements.ts'
+
+/** What Lambda does with a function's role to read its queue. */
+const readingQueue = (queue: sqs.IQueue): iam.PolicyStatement =>
+  allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], [queue.queueArn])
+
+const decryptingData = (data: DataStack, place: Place, services: readonly string[]): iam.PolicyStatement =>
+  allow(['kms:Decrypt'], [data.key.keyArn], {
+    StringEquals: { 'kms:ViaService': services.map((service) => `${service}.${place.region}.amazonaws.com`) },
+  })
+
+/** One machine, from our template, in our subnets, tagged as ours, with its volume under its tenant's key. */
+const launching = (network: NetworkStack, place: Place): iam.PolicyStatement[] => {
+  const ec2 = `arn:aws:ec2:${place.region}:${place.accountId}`
+  const tagged = { [`aws:RequestTag/${TAGS.stage}`]: place.stage }
+  const template = `${ec2}:launch-template/${network.launchTemplateId}`
+  const ourTemplate = { 'ec2:LaunchTemplate': template }
+  return [
+    allow(['ec2:RunInstances'], [place.instances], {
+      StringEquals: { ...tagged, 'ec2:MetadataHttpTokens': 'required' },
+      NumericEquals: { 'ec2:MetadataHttpPutResponseHopLimit': '1' },
+      ArnEquals: { ...ourTemplate, 'ec2:InstanceProfile': network.instanceProfileArn },
+    }),
+    allow(['ec2:RunInstances'], [`${ec2}:volume/*`], {
+      StringEquals: tagged,
+      Bool: { 'ec2:Encrypted': 'true' },
+      ArnEquals: ourTemplate,
+    }),
+    allow(['ec2:RunInstances'], [`${ec2}:network-interface/*`], { ArnEquals: ourTemplate }),
+    allow(
+      ['ec2:RunInstances'],
+      [
+        template,
+        ...network.subnetIds.map((id) => `${ec2}:subnet/${id}`),
+        `${ec2}:security-group/${network.agentSecurityGroupId}`,
+      ],
+      { ArnEquals: ourTemplate },
+    ),
+    allow(['ec2:RunInstances'], [`arn:aws:ec2:${place.region}::image/${network.amiId}`], { ArnEquals: ourTemplate }),
+    allow(['ec2:CreateTags'], [place.instances, `${ec2}:volume/*`], {
+      StringEquals: { ...tagged, 'ec2:CreateAction': 'RunInstances' },
+    }),
+    allow(['iam:PassRole'], [network.instanceRoleArn], {
+      StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' },
+    }),
+    allow(
+      ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKeyWithoutPlaintext', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+      [place.tenantKeys],
+      { StringEquals: { ...place.ofStage, ...place.viaService('ec2') } },
+    ),
+    allow(['kms:CreateGrant'], [place.tenantKeys], {
+      StringEquals: { ...place.ofStage, ...place.viaService('ec2') },
+      Bool: { 'kms:GrantIsForAWSResource': 'true' },
+    }),
+  ]
+}
+
+/** Machines and the rows about them; how both functions that look after machines bring an agent further. */
+const converging = (data: DataStack, network: NetworkStack, place: Place): iam.PolicyStatement[] => {
+  const groups = [network.agentSecurityGroupId, network.supportSecurityGroupId]
+  return [
+    rows(data.directoryTable, ['TENANT#*', 'CHAIN#*'], ['GetItem', 'UpdateItem']),
+    rows(data.auditTable, ['*'], ['PutItem']),
+    rows(data.agentsTable, ['TENANT#*', 'AGENT#*', 'INSTANCE#*'], ['GetItem', 'PutItem']),
+    rows(data.agentsTable, ['TENANT#*'], ['DeleteItem']),
+    allow(['secretsmanager:TagResource', 'secretsmanager:DeleteSecret'], [place.agentSecrets]),
+    allow(['ec2:DescribeInstances'], ['*']),
+    ...launching(network, place),
+    allow(
+      ['ec2:StopInstances', 'ec2:StartInstances', 'ec2:TerminateInstances', 'ec2:ModifyInstanceAttribute'],
+      [place.instances],
+      {
+        StringEquals: place.ofStage,
+      },
+    ),
+    allow(
+      ['ec2:ModifyInstanceAttribute'],
+      groups.map((id) => `arn:aws:ec2:${place.region}:${place.accountId}:security-group/${id}`),
+    ),
+  ]
+}
+
+/** Works off requests and instance states; reads no secret. */
+export const provisionerRights = (
+  data: DataStack,
+  network: NetworkStack,
+  place: Place,
+  queue: sqs.IQueue,
+): iam.PolicyStatement[] => [
+  ...converging(data, network, place),
+  readingQueue(queue),
+  allow(['s3:GetObject'], [data.requestsBucket.arnForObjects('requests/*')]),
+  decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
+]
+
+/** Goes on with what was left; reads an agent's secret only to see which merges it holds. */
+export const reconcilerRights = (
+  data: DataStack,
+  network: NetworkStack,
+  place: Place,
+  deadLetters: sqs.IQueue,
+): iam.PolicyStatement[] => [
+  ...converging(data, network, place),
+  index(data.agentsTable, PASSING_INDEX),
+  allow(['secretsmanager:GetSecretValue'], [place.agentSecrets]),
+  allow(['kms:Decrypt'], [place.tenantKeys], {
+    StringEquals: { ...place.ofStage, ...place.viaService('secretsmanager') },
+  }),
+  allow(['sqs:SendMessage'], [deadLetters.queueArn]),
+  allow(['kms:GenerateDataKey'], [data.key.keyArn], { StringEquals: place.viaService('sqs') }),
+  decryptingData(data, place, ['dynamodb', 'sqs']),
+]
+
+/** Opens sealed links, mails them, and notes what became of them. */
+export const mailerRights = (
+  data: DataStack,
+  place: Place,
+  mail: {
+    queue: sqs.IQueue
+    deadLetters: sqs.IQueue
+    identityArn: string
+    configurationSetArn: string
+    sender: string
+  },
+): iam.PolicyStatement[] => [
+  rows(data.directoryTable, [OUTBOX_PARTITION], ['Query', 'UpdateItem', 'DeleteItem']),
+  rows(data.directoryTable, ['INVITE#*', 'CHAIN#*'], ['GetItem', 'UpdateItem']),
+  rows(data.auditTable, ['*'], ['PutItem']),
+  readingQueue(mail.queue),
+  allow(['sqs:SendMessage'], [mail.deadLetters.queueArn]),
+  allow(['kms:GenerateDataKey'], [data.key.keyArn], { StringEquals: place.viaService('sqs') }),
+  decryptingData(data, place, ['dynamodb', 'sqs']),
+  allow(['kms:Decrypt'], [data.key.keyArn], {
+    StringEquals: { 'kms:EncryptionContext:purpose': INVITE_MAIL_PURPOSE, 'kms:EncryptionContext:stage': place.stage },
+  }),
+  allow(['ses:SendEmail'], [mail.identityArn, mail.configurationSetArn], {
+    StringEquals: { 'ses:FromAddress': mail.sender },
+  }),
+]
