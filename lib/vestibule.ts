@@ -1,4 +1,5 @@
 import { type App, CfnOutput, type Stack, type StackProps } from 'aws-cdk-lib'
+import type { Bundles } from './bundles.ts'
 import type { DeployConfig } from './config.ts'
 import { ControlPlaneStack } from './stacks/control-plane.ts'
 import { DataStack } from './stacks/data.ts'
@@ -13,7 +14,7 @@ const tellOperator = (stack: Stack, values: Record<string, string>): void => {
 }
 
 /** All stacks of one stage, in the order in which they are deployed. */
-export const createStacks = (app: App, config: DeployConfig, version: string) => {
+export const createStacks = (app: App, config: DeployConfig, version: string, bundles: Bundles) => {
   const named = (name: string): StackProps => ({
     stackName: `vestibule-${config.stage}-${name}`,
     ...(config.region === undefined ? {} : { env: { region: config.region } }),
@@ -25,7 +26,7 @@ export const createStacks = (app: App, config: DeployConfig, version: string) =>
   web.addStackDependency(edge)
   const controlPlane = new ControlPlaneStack(app, 'VestibuleControlPlane', {
     ...named('control-plane'),
-    ...{ data, network, web, config, version },
+    ...{ data, network, web, config, version, bundles },
   })
   const observability = new ObservabilityStack(app, 'VestibuleObservability', {
     ...named('observability'),

@@ -1,14 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
-import { HASHED_FILES, PAGE_HEADERS, SITE_PAGES } from '../lambdas/contract/site.ts'
-
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.txt': 'text/plain; charset=utf-8',
-}
+import { HASHED_FILES, PAGE_HEADERS, SITE_PAGES, SITE_TYPES } from '../lambdas/contract/site.ts'
 
 const listFiles = (directory: string): string[] =>
   readdirSync(directory, { recursive: true, withFileTypes: true })
@@ -22,7 +14,7 @@ export const createSite = (directory: string) => {
   const respond = (name: string, status: number, method: string): Response => {
     const body = files.get(`/${name}`)
     const headers = new Headers(PAGE_HEADERS)
-    headers.set('content-type', TYPES[extname(name)] ?? 'application/octet-stream')
+    headers.set('content-type', SITE_TYPES[extname(name)] ?? 'application/octet-stream')
     headers.set('cache-control', name.startsWith(HASHED_FILES) ? 'public, max-age=31536000, immutable' : 'no-store')
     return new Response(method === 'HEAD' || body === undefined ? null : new Uint8Array(body), { status, headers })
   }

@@ -15,6 +15,8 @@ export const AuditAction = z.enum([
   'invite.mailed',
   'invite.mail_failed',
   'bootstrap.refused',
+  'session_keys.rotated',
+  'origin_proof.rotated',
   'account.signed_in',
   'account.sign_in_refused',
   'account.signed_out',

@@ -1,3 +1,12 @@
+/** What each kind of file of the site is served as. */
+export const SITE_TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain; charset=utf-8',
+}
+
 /** Which page answers which path; everything in the app's own shell is listed, so that a wrong address is a real 404. */
 export const SITE_PAGES: readonly (readonly [RegExp, string])[] = [
   [/^\/$/, 'index.html'],

@@ -1,5 +1,3 @@
-import { writeSync } from 'node:fs'
-
 /**
  * Everything a log line may hold. There is no field for a body, a header, an error object or a query string: what is not
  * named here cannot be logged.
@@ -55,12 +53,12 @@ const ALLOWED: readonly (keyof LogFields)[] = [
 const pick = (fields: LogFields = {}): LogFields =>
   Object.fromEntries(ALLOWED.filter((name) => fields[name] !== undefined).map((name) => [name, fields[name]]))
 
-/** Takes one line, with its newline, and has written it when it returns: a crash right after loses nothing. */
+/** Takes one line, with its newline. */
 export interface LogDestination {
   write(line: string): void
 }
 
-const STANDARD_ERROR: LogDestination = { write: (line) => void writeSync(2, line) }
+const STANDARD_ERROR: LogDestination = { write: (line) => void process.stderr.write(line) }
 
 /**
  * One JSON line per event, only allow-listed fields, UTC times. Messages are constants in the code, never built from input.

@@ -7,6 +7,7 @@ import * as ses from 'aws-cdk-lib/aws-ses'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import { MailEvent } from '../../lambdas/contract/mail.ts'
+import type { Bundle } from '../bundles.ts'
 import type { DeployConfig } from '../config.ts'
 import type { Place } from '../rights/place.ts'
 import { mailerRights } from '../rights/workers.ts'
@@ -19,9 +20,9 @@ const TIMEOUT = Duration.seconds(60)
 /** What mails invites: its function, the SES events that tell of bounces, and the queue between them. */
 export const addMailer = (
   scope: Construct,
-  input: { data: DataStack; config: DeployConfig; sender: string; key: kms.IKey; place: Place },
+  input: { data: DataStack; config: DeployConfig; bundle: Bundle; sender: string; key: kms.IKey; place: Place },
 ): { fn: ServiceFunction<'mailer'>; deadLetters: sqs.Queue[] } => {
-  const { data, config, sender, key, place } = input
+  const { data, config, bundle, sender, key, place } = input
   const stack = Stack.of(scope)
   const { queue, deadLetters } = new WorkQueue(scope, 'MailNews', { key, functionTimeout: TIMEOUT })
   const unsent = createDeadLetters(scope, 'MailerDeadLetters', key)
@@ -40,6 +41,7 @@ export const addMailer = (
   const ses2 = `arn:aws:ses:${stack.region}:${stack.account}`
   const fn = new ServiceFunction(scope, 'Mailer', {
     functionName: 'mailer',
+    bundle,
     memoryMegabytes: 256,
     timeout: TIMEOUT,
     reservedConcurrency: 2,

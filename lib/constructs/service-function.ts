@@ -6,10 +6,11 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import type { EnvFor, FunctionName } from '../../lambdas/contract/env.ts'
-import { bundleFunction } from '../bundle.ts'
+import type { Bundle } from '../bundles.ts'
 
 export interface ServiceFunctionProps<F extends FunctionName> {
   functionName: F
+  bundle: Bundle
   /** One vCPU is 1,769 MB; a function that hashes passwords wants a whole one. */
   memoryMegabytes: number
   timeout: Duration
@@ -53,10 +54,9 @@ export class ServiceFunction<F extends FunctionName> extends Construct {
       }),
     )
     for (const right of props.rights) this.role.addToPolicy(right)
-    const { directory, handler } = bundleFunction(props.functionName)
     this.handler = new lambda.Function(this, 'Function', {
-      code: lambda.Code.fromAsset(directory),
-      handler,
+      code: lambda.Code.fromAsset(props.bundle.directory),
+      handler: props.bundle.handler,
       runtime: lambda.Runtime.NODEJS_24_X,
       architecture: lambda.Architecture.ARM_64,
       memorySize: props.memoryMegabytes,

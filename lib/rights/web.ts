@@ -52,8 +52,7 @@ export const identityRights = (data: DataStack, place: Place, sendsMail: boolean
 export const agentsRights = (data: DataStack, place: Place): iam.PolicyStatement[] => [
   ...answering(data, place),
   rows(data.directoryTable, ['ACCOUNT#*', 'TENANT#*'], ['GetItem', 'BatchGetItem', 'UpdateItem']),
-  rows(data.limitsTable, ['LIMIT#*'], ['UpdateItem']),
-  rows(data.limitsTable, ['PROOF#*'], ['PutItem']),
+  rows(data.limitsTable, ['LIMIT#*', 'PROOF#*'], ['UpdateItem']),
   rows(data.agentsTable, ['TENANT#*'], ['GetItem', 'PutItem', 'UpdateItem', 'Query']),
   rows(data.agentsTable, ['INSTANCE#*'], ['GetItem']),
   allow(

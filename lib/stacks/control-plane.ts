@@ -12,6 +12,7 @@ import type { FunctionName } from '../../lambdas/contract/env.ts'
 import { proofAudience } from '../../lambdas/contract/instance.ts'
 import { operations } from '../../lambdas/contract/operations.ts'
 import { routesOf } from '../api-routes.ts'
+import type { Bundles } from '../bundles.ts'
 import type { DeployConfig } from '../config.ts'
 import { addMailer } from '../constructs/mailer.ts'
 import { ServiceFunction } from '../constructs/service-function.ts'
@@ -30,6 +31,7 @@ export interface ControlPlaneProps extends StackProps {
   web: WebStack
   config: DeployConfig
   version: string
+  bundles: Bundles
 }
 
 const WEB_TIMEOUT = Duration.seconds(28)
@@ -47,21 +49,32 @@ export class ControlPlaneStack extends Stack {
   readonly provisionQueue: sqs.Queue
   readonly #data: DataStack
   readonly #config: DeployConfig
+  readonly #bundles: Bundles
   readonly #place: Place
   /** Imported: the key's own policy says already which services may use it. */
   readonly #key: kms.IKey
 
-  constructor(scope: Construct, id: string, { data, network, web, config, version, ...props }: ControlPlaneProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { data, network, web, config, version, bundles, ...props }: ControlPlaneProps,
+  ) {
     super(scope, id, props)
     this.#data = data
     this.#config = config
+    this.#bundles = bundles
     this.#place = placeOf(this, config.stage)
     this.#key = kms.Key.fromKeyArn(this, 'DataKey', data.key.keyArn)
     this.addWebFunctions(web, version)
     this.provisionQueue = this.addProvisioner(network, web)
     this.addReconciler(network, web)
     if (config.mailSender !== undefined) {
-      const mailer = addMailer(this, { data, config, sender: config.mailSender, key: this.#key, place: this.#place })
+      const mailer = addMailer(this, {
+        ...{ data, config, bundle: bundles.mailer },
+        sender: config.mailSender,
+        key: this.#key,
+        place: this.#place,
+      })
       this.functions.push(mailer.fn)
       this.deadLetters.push(...mailer.deadLetters)
     }
@@ -97,6 +110,7 @@ export class ControlPlaneStack extends Stack {
     const sendsMail = config.mailSender !== undefined
     const identity = new ServiceFunction(this, 'Identity', {
       functionName: 'identity',
+      bundle: this.#bundles.identity,
       memoryMegabytes: 1769,
       timeout: WEB_TIMEOUT,
       reservedConcurrency: config.identityConcurrency,
@@ -106,6 +120,7 @@ export class ControlPlaneStack extends Stack {
     })
     const agents = new ServiceFunction(this, 'Agents', {
       functionName: 'agents',
+      bundle: this.#bundles.agents,
       memoryMegabytes: 1024,
       timeout: WEB_TIMEOUT,
       ...this.logging,
@@ -121,6 +136,7 @@ export class ControlPlaneStack extends Stack {
     })
     const support = new ServiceFunction(this, 'Support', {
       functionName: 'support',
+      bundle: this.#bundles.support,
       memoryMegabytes: 512,
       timeout: WEB_TIMEOUT,
       ...this.logging,
@@ -163,6 +179,7 @@ export class ControlPlaneStack extends Stack {
     })
     const provisioner = new ServiceFunction(this, 'Provisioner', {
       functionName: 'provisioner',
+      bundle: this.#bundles.provisioner,
       memoryMegabytes: 512,
       timeout: WORKER_TIMEOUT,
       reservedConcurrency: LAUNCHES_AT_A_TIME,
@@ -202,6 +219,7 @@ export class ControlPlaneStack extends Stack {
     const deadLetters = createDeadLetters(this, 'ReconcilerDeadLetters', this.#key)
     const reconciler = new ServiceFunction(this, 'Reconciler', {
       functionName: 'reconciler',
+      bundle: this.#bundles.reconciler,
       memoryMegabytes: 512,
       timeout: WORKER_TIMEOUT,
       ...this.logging,

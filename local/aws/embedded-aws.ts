@@ -25,7 +25,8 @@ import { createSts } from './sts.ts'
 export const EMBEDDED_PLACE = { region: 'eu-central-1', accountId: '000000000000' } as const
 export const EMBEDDED_SUBNETS = { 'subnet-a': 'eu-central-1a', 'subnet-b': 'eu-central-1b' } as const
 export const EMBEDDED_INSTANCE_TYPE = 't4g.small'
-const ISSUER = 'https://embedded.tokens.sts.global.api.aws'
+/** In the form of a real account's issuer. */
+const ISSUER = 'https://00000000-0000-4000-8000-000000000000.tokens.sts.global.api.aws'
 const CREDENTIALS = { accessKeyId: 'embedded', secretAccessKey: 'embedded' }
 
 const readRootKey = (directory: string | null): Uint8Array => {
@@ -113,6 +114,8 @@ export const createEmbeddedAws = async ({ directory, clock }: { directory: strin
     } satisfies Record<string, Service>,
     stsServiceOf: sts.serviceFor,
     proofKeys: sts.keys,
+    /** As the issuer publishes them (RFC 7517). */
+    issuerKeys: sts.published,
     proofIssuer: sts.issuer,
     machines: ec2,
     sweepExpired: dynamodb.sweepExpired,

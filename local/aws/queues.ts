@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import type { Clock } from '../../lambdas/core/clock.ts'
 import { type Database, numberOf, textOf } from './database.ts'
+import { EventPattern, matchesPattern } from './event-pattern.ts'
 import { AwsFault, type Service } from './service.ts'
 
 const SCHEMA = `
@@ -35,8 +36,6 @@ const PutEventsInput = z.object({
     .min(1)
     .max(10),
 })
-const Pattern = z.object({ source: z.array(z.string()), 'detail-type': z.array(z.string()).optional() })
-
 const DEFAULT_VISIBILITY_SECONDS = 30
 
 /** SQS and EventBridge: at-least-once queues with dead letters, and rules that put events on them. */
@@ -97,22 +96,21 @@ export const createQueues = (database: Database, clock: Clock, place: { region: 
   }
 
   const publish = (source: string, detailType: string, detail: unknown): void => {
+    const body = {
+      version: '0',
+      id: randomUUID(),
+      'detail-type': detailType,
+      source,
+      account: place.accountId,
+      time: clock.now().toISOString(),
+      region: place.region,
+      resources: [],
+      detail,
+    }
     for (const rule of database.all('SELECT * FROM eb_rule WHERE target IS NOT NULL')) {
-      const pattern = Pattern.parse(JSON.parse(textOf(rule, 'pattern')))
-      const types = pattern['detail-type']
-      if (!pattern.source.includes(source) || (types !== undefined && !types.includes(detailType))) continue
+      const pattern = EventPattern.parse(JSON.parse(textOf(rule, 'pattern')))
+      if (!matchesPattern(pattern, body)) continue
       const queue = database.get('SELECT url FROM sqs_queue WHERE arn = ?', textOf(rule, 'target'))
-      const body = {
-        version: '0',
-        id: randomUUID(),
-        'detail-type': detailType,
-        source,
-        account: place.accountId,
-        time: clock.now().toISOString(),
-        region: place.region,
-        resources: [],
-        detail,
-      }
       if (queue !== null) send(textOf(queue, 'url'), JSON.stringify(body))
     }
   }
@@ -164,7 +162,7 @@ export const createQueues = (database: Database, clock: Clock, place: { region: 
   const eventBridge: Service = {
     PutRule: (raw) => {
       const input = PutRuleInput.parse(raw)
-      Pattern.parse(JSON.parse(input.EventPattern))
+      EventPattern.parse(JSON.parse(input.EventPattern))
       database.run(
         'INSERT INTO eb_rule (name, pattern) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET pattern = excluded.pattern',
         ...[input.Name, input.EventPattern],

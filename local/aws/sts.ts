@@ -59,5 +59,5 @@ export const createSts = async (database: Database, clock: Clock, kms: Kms, issu
     },
   })
 
-  return { keys, issuer, serviceFor }
+  return { keys, issuer, published: { keys: [jwk] }, serviceFor }
 }

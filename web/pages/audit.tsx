@@ -17,6 +17,8 @@ const PREDICATES: Record<AuditAction, string> = {
   'invite.redeemed': 'joined with an invite',
   'invite.refused': 'was refused with an invite',
   'invite.mailed': 'mailed an invite',
+  'session_keys.rotated': 'rotated the keys that sign sessions',
+  'origin_proof.rotated': 'rotated what the edge proves itself with',
   'invite.mail_failed': 'could not mail an invite',
   'bootstrap.refused': 'was refused a second first-admin invite',
   'account.signed_in': 'signed in',

@@ -1,0 +1,102 @@
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import {
+  PutSecretValueCommand,
+  type SecretsManagerClient,
+  GetSecretValueCommand,
+} from '@aws-sdk/client-secrets-manager'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import * as z from 'zod/mini'
+import { createAuditTrail } from '../audit/audit-trail.aws.ts'
+import { callAws } from '../aws/errors.aws.ts'
+import type { AuditAction } from '../contract/audit.ts'
+import { PLATFORM_CHAIN } from '../contract/names.ts'
+import { HASHED_FILES } from '../contract/site.ts'
+import { ok, type Result } from '../core/result.ts'
+import { bootstrapInvite } from '../invites/bootstrap-invite.ts'
+import { createInviteStore } from '../invites/invite-store.aws.ts'
+import type { IssuedInvite } from '../invites/issue-invite.ts'
+import { rotateSessionKeys } from '../sessions/rotate-session-keys.aws.ts'
+import type { Ambient } from './deps.aws.ts'
+
+export interface OperatorNames {
+  siteOrigin: string
+  siteBucket: string
+  directoryTable: string
+  auditTable: string
+  sessionKeysSecret: string
+  originProofSecret: string
+}
+
+export interface SiteFile {
+  name: string
+  type: string
+  body: Uint8Array
+}
+
+const SLOTS = z.record(z.string(), z.string())
+const PROOF_BYTES = 48
+
+/** What the operator does with AWS credentials of their own, past every function: it works where nothing else does yet. */
+export const createOperator = (
+  clients: { dynamo: DynamoDBDocumentClient; secrets: SecretsManagerClient; s3: S3Client },
+  names: OperatorNames,
+  { clock, random }: Ambient,
+) => {
+  const { dynamo, secrets, s3 } = clients
+  const { directoryTable, auditTable, siteOrigin } = names
+  const audit = createAuditTrail({ dynamo, auditTable, directoryTable, clock, random })
+  const invites = createInviteStore({ dynamo, directoryTable })
+
+  const note = (action: AuditAction, target: string): Promise<void> =>
+    audit.record(PLATFORM_CHAIN, { actor: { kind: 'system', id: 'operator' }, action, target, detail: {} })
+
+  return {
+    /** Makes the first admin's invite. Works once; another try is refused, and audited. */
+    inviteFirstAdmin: (email: string): Promise<Result<IssuedInvite, { reason: 'already_bootstrapped' }>> =>
+      bootstrapInvite({ invites, audit, clock, random, siteOrigin }, { email, requestId: 'operator' }),
+
+    rotateSessionKeys: async (): Promise<Result<{ kid: string }, { reason: 'rotated_meanwhile' }>> => {
+      const rotated = await rotateSessionKeys({ secrets, random }, names.sessionKeysSecret)
+      if (rotated.ok) await note('session_keys.rotated', rotated.value.kid)
+      return rotated
+    },
+
+    /** Fills the slot that the edge does not send with a new value. The next deploy switches the edge to it. */
+    renewOriginProof: async (sentSlot: 'a' | 'b'): Promise<Result<{ freshSlot: 'a' | 'b' }, never>> => {
+      const freshSlot = sentSlot === 'a' ? 'b' : 'a'
+      const SecretId = names.originProofSecret
+      const got = await callAws('secretsmanager', () =>
+        secrets.send(new GetSecretValueCommand({ SecretId, VersionStage: 'AWSCURRENT' })),
+      )
+      const slots = SLOTS.parse(JSON.parse(got.SecretString ?? 'null'))
+      const renewed = { ...slots, [freshSlot]: random.bytes(PROOF_BYTES).toString('base64url') }
+      await callAws('secretsmanager', () =>
+        secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(renewed) })),
+      )
+      await note('origin_proof.rotated', freshSlot)
+      return ok({ freshSlot })
+    },
+
+    /** Uploads the site: first what pages refer to, then the pages, so that no page ever names what is not there. */
+    publishSite: async (files: readonly SiteFile[]): Promise<void> => {
+      const pagesLast = files.toSorted(
+        (left, right) => Number(left.name.endsWith('.html')) - Number(right.name.endsWith('.html')),
+      )
+      for (const { name, type, body } of pagesLast) {
+        await callAws('s3', () =>
+          s3.send(
+            new PutObjectCommand({
+              Bucket: names.siteBucket,
+              Key: name,
+              Body: body,
+              ContentType: type,
+              CacheControl: name.startsWith(HASHED_FILES) ? 'public, max-age=31536000, immutable' : 'no-cache',
+            }),
+          ),
+        )
+      }
+    },
+  }
+}
+
+export type Operator = ReturnType<typeof createOperator>
