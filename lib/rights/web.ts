@@ -26,11 +26,12 @@ const answering = (data: DataStack, place: Place): iam.PolicyStatement[] => [
 /** Invites, accounts, sessions, tokens, the trail; no agent, no credential. */
 export const identityRights = (data: DataStack, place: Place, sendsMail: boolean): iam.PolicyStatement[] => [
   ...answering(data, place),
-  rows(
-    data.directoryTable,
-    ['ACCOUNT#*', 'SIGNIN#*', 'TENANT#*', 'INVITE#*', 'PENDING#*', 'ADMINS'],
-    ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
-  ),
+  rows(data.directoryTable, ['ACCOUNT#*'], ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query']),
+  rows(data.directoryTable, ['SIGNIN#*', 'TENANT#*', 'INVITE#*'], ['GetItem', 'PutItem', 'UpdateItem']),
+  // One statement: the rows of a session lie in both, and are read in one call.
+  rows(data.directoryTable, ['ACCOUNT#*', 'TENANT#*'], ['BatchGetItem', 'ConditionCheckItem']),
+  rows(data.directoryTable, ['PENDING#*'], ['PutItem', 'DeleteItem']),
+  rows(data.directoryTable, ['ADMINS'], ['UpdateItem']),
   index(data.directoryTable, LISTED_INDEX),
   rows(data.limitsTable, ['LIMIT#*'], ['GetItem', 'UpdateItem', 'DeleteItem']),
   rows(data.auditTable, ['*'], ['Query']),
@@ -51,7 +52,8 @@ export const identityRights = (data: DataStack, place: Place, sendsMail: boolean
 /** Agents of a tenant, their credentials under the tenant's key, requests for machines; not how people sign in. */
 export const agentsRights = (data: DataStack, place: Place): iam.PolicyStatement[] => [
   ...answering(data, place),
-  rows(data.directoryTable, ['ACCOUNT#*', 'TENANT#*'], ['GetItem', 'BatchGetItem', 'UpdateItem']),
+  rows(data.directoryTable, ['ACCOUNT#*', 'TENANT#*'], ['BatchGetItem', 'UpdateItem']),
+  rows(data.directoryTable, ['TENANT#*'], ['GetItem']),
   rows(data.limitsTable, ['LIMIT#*', 'PROOF#*'], ['UpdateItem']),
   rows(data.agentsTable, ['TENANT#*'], ['GetItem', 'PutItem', 'UpdateItem', 'Query']),
   rows(data.agentsTable, ['INSTANCE#*'], ['GetItem']),

@@ -68,7 +68,8 @@ const converging = (data: DataStack, network: NetworkStack, place: Place): iam.P
   return [
     rows(data.directoryTable, ['TENANT#*', 'CHAIN#*'], ['GetItem', 'UpdateItem']),
     rows(data.auditTable, ['*'], ['PutItem']),
-    rows(data.agentsTable, ['TENANT#*', 'AGENT#*', 'INSTANCE#*'], ['GetItem', 'PutItem']),
+    rows(data.agentsTable, ['TENANT#*', 'AGENT#*'], ['GetItem', 'PutItem']),
+    rows(data.agentsTable, ['INSTANCE#*'], ['PutItem']),
     rows(data.agentsTable, ['TENANT#*'], ['DeleteItem']),
     allow(['secretsmanager:TagResource', 'secretsmanager:DeleteSecret'], [place.agentSecrets]),
     allow(['ec2:DescribeInstances'], ['*']),
@@ -95,6 +96,7 @@ export const provisionerRights = (
   queue: sqs.IQueue,
 ): iam.PolicyStatement[] => [
   ...converging(data, network, place),
+  rows(data.agentsTable, ['INSTANCE#*'], ['GetItem']),
   readingQueue(queue),
   allow(['s3:GetObject'], [data.requestsBucket.arnForObjects('requests/*')]),
   decryptingData(data, place, ['dynamodb', 's3', 'sqs']),

@@ -54,7 +54,7 @@ export const createJourney = (house: Deployed, templates: Templates) => {
 
   const invite = async (
     admin: Browser,
-    body: { email: string; role?: string },
+    body: { email: string; role?: string; tenantId?: string },
   ): Promise<{ id: string; link: string }> => {
     const issued = must(await admin.post('/api/admin/invites', body), 201, 'invite')
     return { id: issued.invite.id, link: issued.link }
@@ -69,7 +69,11 @@ export const createJourney = (house: Deployed, templates: Templates) => {
 
   const onboard = async (tenant: Browser, name: string, more: Record<string, unknown> = {}): Promise<string> => {
     const body = { name, credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken }, ...more }
-    return must(await tenant.post('/api/agents', body, { 'idempotency-key': name }), 202, 'onboard').agent.id
+    return must(
+      await tenant.post('/api/agents', body, { 'idempotency-key': name.replaceAll(' ', '-') }),
+      202,
+      'onboard',
+    ).agent.id
   }
 
   /** A whole life of an agent: ready, changed, supported, stopped, started, deleted. */

@@ -89,13 +89,13 @@ export const deploy = async (templates: Templates) => {
   const wire = await serveEmbeddedAws({
     serviceFor: (service) => (service in aws.services ? aws.services[service as keyof typeof aws.services] : null),
     hook: async (call, proceed) => {
-      await beforeCall(call)
       try {
         authorize(call.accessKeyId, iamRequestsOf(call, surroundings), call.service)
       } catch (error) {
         denials.push(error instanceof Error ? error.message : String(error))
         throw error
       }
+      await beforeCall(call)
       return proceed()
     },
   })
