@@ -55,8 +55,8 @@ const weigh = (chunks: readonly OutputChunk[]): Weight => ({
   gzipped: chunks.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0),
 })
 
-const bundleFunction = async (name: FunctionName): Promise<Bundle> => {
-  const directory = join(ROOT, 'dist/functions', name)
+const bundleFunction = async (name: FunctionName, into: string): Promise<Bundle> => {
+  const directory = join(into, name)
   const build = await rolldown({
     cwd: ROOT,
     input: { index: `lambdas/entry/${name}.lambda.ts` },
@@ -93,18 +93,18 @@ const bundleFunction = async (name: FunctionName): Promise<Bundle> => {
 }
 
 /**
- * Bundles every function into `dist/functions/<name>`: minified ES modules with the SDK inside, split so that what is
+ * Bundles every function into a folder of its own: minified ES modules with the SDK inside, split so that what is
  * imported on demand is read on demand. Rolldown and not esbuild, because it can drop the schemas of EC2 calls that nobody
  * makes: 390 kB of a launching function's megabyte.
  */
-export const bundleFunctions = async (): Promise<Bundles> => {
+export const bundleFunctions = async (into = join(ROOT, 'dist/functions')): Promise<Bundles> => {
   const [identity, agents, support, provisioner, reconciler, mailer] = await Promise.all([
-    bundleFunction('identity'),
-    bundleFunction('agents'),
-    bundleFunction('support'),
-    bundleFunction('provisioner'),
-    bundleFunction('reconciler'),
-    bundleFunction('mailer'),
+    bundleFunction('identity', into),
+    bundleFunction('agents', into),
+    bundleFunction('support', into),
+    bundleFunction('provisioner', into),
+    bundleFunction('reconciler', into),
+    bundleFunction('mailer', into),
   ])
   return { identity, agents, support, provisioner, reconciler, mailer }
 }

@@ -4,14 +4,14 @@ import {
   type SecretsManagerClient,
   GetSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager'
-import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
 import { createAuditTrail } from '../audit/audit-trail.aws.ts'
-import { callAws } from '../aws/errors.aws.ts'
+import { callAws, tryAws } from '../aws/errors.aws.ts'
 import type { AuditAction } from '../contract/audit.ts'
 import { PLATFORM_CHAIN } from '../contract/names.ts'
 import { HASHED_FILES } from '../contract/site.ts'
-import { ok, type Result } from '../core/result.ts'
+import type { Result } from '../core/result.ts'
 import { bootstrapInvite } from '../invites/bootstrap-invite.ts'
 import { createInviteStore } from '../invites/invite-store.aws.ts'
 import type { IssuedInvite } from '../invites/issue-invite.ts'
@@ -62,7 +62,7 @@ export const createOperator = (
     },
 
     /** Fills the slot that the edge does not send with a new value. The next deploy switches the edge to it. */
-    renewOriginProof: async (sentSlot: 'a' | 'b'): Promise<Result<{ freshSlot: 'a' | 'b' }, never>> => {
+    renewOriginProof: async (sentSlot: 'a' | 'b'): Promise<'a' | 'b'> => {
       const freshSlot = sentSlot === 'a' ? 'b' : 'a'
       const SecretId = names.originProofSecret
       const got = await callAws('secretsmanager', () =>
@@ -74,7 +74,39 @@ export const createOperator = (
         secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(renewed) })),
       )
       await note('origin_proof.rotated', freshSlot)
-      return ok({ freshSlot })
+      return freshSlot
+    },
+
+    /**
+     * Puts back the rows that a table has lost, from one that was restored beside it. A row that is there stays as it is, so
+     * running it again, or while people work, does no harm.
+     */
+    restoreRows: async (fromTable: string, toTable: string): Promise<{ restored: number; kept: number }> => {
+      let restored = 0
+      let kept = 0
+      let startKey: Record<string, unknown> | undefined
+      do {
+        const page = await callAws('dynamodb', () =>
+          dynamo.send(new ScanCommand({ TableName: fromTable, ConsistentRead: true, ExclusiveStartKey: startKey })),
+        )
+        for (const row of page.Items ?? []) {
+          const [partition] = 'chain' in row && 'sequence' in row ? ['#chain'] : ['pk']
+          const put = await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
+            dynamo.send(
+              new PutCommand({
+                TableName: toTable,
+                Item: row,
+                ConditionExpression: `attribute_not_exists(${partition})`,
+                ...(partition === 'pk' ? {} : { ExpressionAttributeNames: { '#chain': 'chain' } }),
+              }),
+            ),
+          )
+          if (put.ok) restored += 1
+          else kept += 1
+        }
+        startKey = page.LastEvaluatedKey
+      } while (startKey !== undefined)
+      return { restored, kept }
     },
 
     /** Uploads the site: first what pages refer to, then the pages, so that no page ever names what is not there. */

@@ -7,6 +7,7 @@ import { ABANDONED_MERGE_SECONDS, convergeAgent, failAgent, type ProvisioningDep
 const BATCH = 200
 
 const TIMED_OUT: Partial<Record<Agent['status'], FailureCode>> = {
+  requested: 'launch_timed_out',
   launching: 'launch_timed_out',
   booting: 'boot_timed_out',
   stopping: 'stop_timed_out',
@@ -31,12 +32,13 @@ const finishMerges = async (deps: ProvisioningDeps, agent: Agent): Promise<void>
 const enforceDeadline = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
   const deadline = deadlineOf(agent)
   if (deadline === null || deps.clock.now() < deadline) return
-  if (agent.status === 'requested') {
-    await failAgent(deps, agent, agent.secretVersionId === undefined ? 'onboarding_interrupted' : 'launch_timed_out')
-    return
-  }
-  const code = TIMED_OUT[agent.status]
-  if (code !== undefined) await failAgent(deps, agent, code)
+  const code =
+    agent.status === 'requested' && agent.secretVersionId === undefined
+      ? 'onboarding_interrupted'
+      : TIMED_OUT[agent.status]
+  if (code === undefined) return
+  deps.logger.warn('agent ran out of time', { agentId: agent.agentId, reason: code })
+  await failAgent(deps, agent, code)
 }
 
 /**

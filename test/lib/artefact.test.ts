@@ -105,7 +105,7 @@ const MISTAKES: Record<string, { mutate: Mutation; seenAs: RegExp }> = {
     mutate: (raw) => {
       const { Resources } = raw.VestibuleControlPlane
       const [id = ''] = Object.keys(Resources).filter(
-        (name) => /^ProvisioningQueue/.test(name) && Resources[name].Type === 'AWS::SQS::Queue',
+        (name) => name.startsWith('ProvisioningQueue') && Resources[name].Type === 'AWS::SQS::Queue',
       )
       Resources.AnotherQueue = Resources[id]
       delete Resources[id]

@@ -1,125 +1,404 @@
-import { App } from 'aws-cdk-lib'
-import { Match, Template } from 'aws-cdk-lib/assertions'
+import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { readDeployConfig } from '../../lib/config.ts'
-import { ControlPlaneStack } from '../../lib/stacks/control-plane.ts'
-import { DataStack } from '../../lib/stacks/data.ts'
+import { listSuppressions } from '../../lib/nag.ts'
+import { type Assembly, FULL, MINIMAL, synthesise } from '../support/assembly.ts'
+import { readTemplates, STACKS, type Templates } from '../support/templates.ts'
 
-describe('the templates', () => {
-  let data: Template
-  let controlPlane: Template
+/** Every template of a newcomer's configuration, and of one that chooses everything. */
+let assemblies: Record<'minimal' | 'full', { assembly: Assembly; templates: Templates }>
 
-  beforeAll(() => {
-    const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } })
-    const dataStack = new DataStack(app, 'VestibuleData', {})
-    const stack = new ControlPlaneStack(app, 'VestibuleControlPlane', {
-      data: dataStack,
-      stage: 'prod',
-      version: '1',
-      siteOrigin: 'https://site.example',
-      logRetention: 90,
-    })
-    data = Template.fromStack(dataStack)
-    controlPlane = Template.fromStack(stack)
-  }, 60_000)
+beforeAll(async () => {
+  const load = async (config: Record<string, unknown>) => {
+    const assembly = await synthesise(config)
+    return { assembly, templates: readTemplates(assembly.directory) }
+  }
+  assemblies = { minimal: await load(MINIMAL), full: await load(FULL) }
+}, 60_000)
 
-  it('IAC-05 keep every table encrypted under our key, recoverable and protected', () => {
-    const tables = data.findResources('AWS::DynamoDB::Table')
+const each = (check: (templates: Templates) => void): void => {
+  for (const { templates } of Object.values(assemblies)) check(templates)
+}
+const propertiesOf = (templates: Templates, type: string) =>
+  templates.ofType(type).map(({ stack, Properties }) => templates.resolve(stack, Properties))
+const statementsOf = (policy: any): any[] => [policy.PolicyDocument.Statement].flat()
+const isDataKey = (value: unknown): boolean => /Key961B73FD/.test(JSON.stringify(value))
 
-    expect(Object.keys(tables)).toHaveLength(4)
-    for (const table of Object.values(tables)) {
-      expect(table.DeletionPolicy).toBe('Retain')
-      expect(table.Properties).toMatchObject({
-        BillingMode: 'PAY_PER_REQUEST',
-        DeletionProtectionEnabled: true,
-        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-        SSESpecification: { SSEEnabled: true, SSEType: 'KMS' },
-      })
-    }
-  })
-
-  it('IAC-05 keep the bucket closed, versioned, TLS-only, and tell EventBridge of new requests', () => {
-    expect(Object.keys(data.findResources('AWS::S3::Bucket'))).toHaveLength(1)
-    data.hasResourceProperties('AWS::S3::Bucket', {
-      PublicAccessBlockConfiguration: {
-        BlockPublicAcls: true,
-        BlockPublicPolicy: true,
-        IgnorePublicAcls: true,
-        RestrictPublicBuckets: true,
-      },
-      VersioningConfiguration: { Status: 'Enabled' },
-      NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
-    })
-    data.hasResourceProperties('AWS::S3::BucketPolicy', {
-      PolicyDocument: {
-        Statement: Match.arrayWith([
-          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
-        ]),
-      },
-    })
-  })
-
-  it('IAC-06 put only names into a function’s environment', () => {
-    const [identity] = Object.values(controlPlane.findResources('AWS::Lambda::Function'))
-
-    expect(identity?.Properties).toMatchObject({
-      Runtime: 'nodejs24.x',
-      Architectures: ['arm64'],
-      MemorySize: 1769,
-      ReservedConcurrentExecutions: 50,
-    })
-    expect(Object.keys(identity?.Properties.Environment.Variables).toSorted()).toEqual([
-      'AUDIT_TABLE',
-      'DIRECTORY_TABLE',
-      'LIMITS_TABLE',
-      'ORIGIN_PROOF_SECRET',
-      'SESSION_KEYS_SECRET',
-      'SITE_ORIGIN',
-      'VESTIBULE_STAGE',
-      'VESTIBULE_VERSION',
-    ])
-  })
-
-  it('AUD-03 let the identity function put and query the trail, and nothing more', () => {
-    const policies = Object.values(controlPlane.findResources('AWS::IAM::Policy'))
-    const statements = policies.flatMap((policy) => policy.Properties.PolicyDocument.Statement)
-    const onAudit = statements.filter(
-      (statement: any) =>
-        JSON.stringify(statement.Resource).includes('Audit') && !JSON.stringify(statement.Resource).includes('index'),
-    )
-
-    expect(onAudit.map((statement: any) => statement.Action)).toEqual([['dynamodb:PutItem', 'dynamodb:Query']])
-    expect(
-      statements.flatMap((statement: any) => statement.Action).filter((action: string) => action.includes('*')),
-    ).toEqual([])
-  })
-
-  it('IAC-08 keep the ids of what holds data', () => {
-    const ids = Object.entries(data.toJSON().Resources as Record<string, { Type: string }>)
-      .filter(([, { Type }]) => /Table|Bucket$|Secret$|Key$/.test(Type))
-      .map(([id]) => id)
-
-    expect(ids.toSorted()).toMatchInlineSnapshot(`
-      [
-        "Agents8DC46436",
-        "Audit3D8ADE0A",
-        "Directory98167B95",
-        "Key961B73FD",
-        "LimitsA6AFC87B",
-        "OriginProof8E868A26",
-        "RequestsC42AC379",
-        "SessionKeys7DB38201",
+describe('what holds data', () => {
+  it('IAC-05 lies under our own key, all of it', () => {
+    each((templates) => {
+      const held: [string, (properties: any) => unknown][] = [
+        ['AWS::DynamoDB::Table', (table) => table.SSESpecification.KMSMasterKeyId],
+        ['AWS::SQS::Queue', (queue) => queue.KmsMasterKeyId],
+        ['AWS::Logs::LogGroup', (group) => group.KmsKeyId],
+        ['AWS::SecretsManager::Secret', (secret) => secret.KmsKeyId],
+        ['AWS::SNS::Topic', (topic) => topic.KmsMasterKeyId],
+        ['AWS::Backup::BackupVault', (vault) => vault.EncryptionKeyArn],
+        [
+          'AWS::S3::Bucket',
+          (bucket) =>
+            bucket.BucketEncryption.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault.KMSMasterKeyID,
+        ],
       ]
-    `)
+      for (const [type, keyOf] of held) {
+        const all = propertiesOf(templates, type)
+        expect([type, all.length > 0]).toEqual([type, true])
+        for (const properties of all) expect([type, isDataKey(keyOf(properties))]).toEqual([type, true])
+      }
+    })
   })
 
-  it('report every mistake of the configuration at once', () => {
-    const app = new App({
-      context: { stage: 'Not A Stage', siteOrigin: 'http://plain.example', logRetentionDays: '7' },
+  it('IAC-05 can be got back: tables to the second, buckets by version, backups for 90 days', () => {
+    each((templates) => {
+      for (const table of templates.ofType('AWS::DynamoDB::Table')) {
+        expect([table.DeletionPolicy, table.UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+        expect(table.Properties).toMatchObject({
+          BillingMode: 'PAY_PER_REQUEST',
+          DeletionProtectionEnabled: true,
+          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        })
+      }
+      for (const bucket of templates.ofType('AWS::S3::Bucket')) {
+        expect([bucket.DeletionPolicy, bucket.Properties.VersioningConfiguration.Status]).toEqual(['Retain', 'Enabled'])
+      }
+      for (const type of ['AWS::KMS::Key', 'AWS::SecretsManager::Secret', 'AWS::Logs::LogGroup'])
+        for (const one of templates.ofType(type)) expect([one.id, one.DeletionPolicy]).toEqual([one.id, 'Retain'])
+      const [plan] = propertiesOf(templates, 'AWS::Backup::BackupPlan')
+      expect(plan.BackupPlan.BackupPlanRule[0].Lifecycle.DeleteAfterDays).toBe(90)
     })
+    expect(assemblies.minimal.assembly.stacks.data.terminationProtection).toBe(true)
+  })
 
-    expect(() => readDeployConfig(app)).toThrow(
-      /stage is "Not A Stage".*siteOrigin is "http:\/\/plain.example".*logRetentionDays is "7"/,
+  it('IAC-05 is spoken to over TLS alone, and no bucket is open to anybody', () => {
+    each((templates) => {
+      const insecure = { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }
+      const policiesOf = (type: string, field: string, id: string) =>
+        templates
+          .ofType(type)
+          .filter(({ Properties }) => JSON.stringify(Properties[field]).includes(`"${id}"`))
+          .flatMap(({ Properties }) => statementsOf(Properties))
+      for (const bucket of templates.ofType('AWS::S3::Bucket')) {
+        expect(policiesOf('AWS::S3::BucketPolicy', 'Bucket', bucket.id)).toContainEqual(
+          expect.objectContaining(insecure),
+        )
+        expect(Object.values(bucket.Properties.PublicAccessBlockConfiguration)).toEqual([true, true, true, true])
+      }
+      for (const queue of templates.ofType('AWS::SQS::Queue'))
+        expect(policiesOf('AWS::SQS::QueuePolicy', 'Queues', queue.id)).toContainEqual(
+          expect.objectContaining(insecure),
+        )
+    })
+  })
+
+  it('takes each provision request once: a put without If-None-Match is denied', () => {
+    each((templates) => {
+      const statements = propertiesOf(templates, 'AWS::S3::BucketPolicy').flatMap(statementsOf)
+      expect(statements).toContainEqual(
+        expect.objectContaining({
+          Effect: 'Deny',
+          Action: 's3:PutObject',
+          Condition: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+        }),
+      )
+    })
+  })
+
+  it('IAC-08 keeps its logical ids: a change of one would replace what holds data', () => {
+    each((templates) => {
+      const ids = templates.all.filter(({ stack }) => stack === 'VestibuleData').map(({ id }) => id)
+      expect(ids.toSorted()).toEqual([
+        'Agents8DC46436',
+        'Audit3D8ADE0A',
+        'BackupsPlan46F4F976',
+        'BackupsPlanTablesDCA6876E',
+        'BackupsRole2D6A3674',
+        'BackupsRoleDefaultPolicy2AF27A2A',
+        'BackupsVault4B0F6665',
+        'Directory98167B95',
+        'Key961B73FD',
+        'LimitsA6AFC87B',
+        'OriginProof8E868A26',
+        'RequestsC42AC379',
+        'RequestsPolicy268960DC',
+        'SessionKeys7DB38201',
+      ])
+    })
+  })
+
+  it('IAC-06 stands in no template and no environment: names and references alone', () => {
+    each((templates) => {
+      const text = JSON.stringify(templates.toJSON())
+      expect(text).not.toMatch(
+        /sk-ant-|ghp_|xoxb-|xapp-|AKIA[A-Z0-9]{16}|BEGIN (?:RSA |EC )?PRIVATE KEY|vst_(?:inv|pat)_/,
+      )
+      for (const fn of templates.ofType('AWS::Lambda::Function')) {
+        for (const [name, value] of Object.entries<string>(
+          templates.resolve(fn.stack, fn.Properties.Environment.Variables),
+        ))
+          expect(`${name}=${value}`).not.toMatch(/[A-Za-z0-9+/]{40,}={0,2}$|\{\{resolve/)
+      }
+      for (const { Properties } of templates.ofType('AWS::SecretsManager::Secret'))
+        expect(Properties).toMatchObject({ GenerateSecretString: { PasswordLength: 64 } })
+    })
+  })
+})
+
+describe('the network', () => {
+  it('lets nothing in: no address of the world may enter any group, nor any machine be addressed by SSH keys', () => {
+    each((templates) => {
+      const open = [
+        ...propertiesOf(templates, 'AWS::EC2::SecurityGroup').flatMap(
+          ({ SecurityGroupIngress = [] }) => SecurityGroupIngress,
+        ),
+        ...propertiesOf(templates, 'AWS::EC2::SecurityGroupIngress'),
+      ]
+      expect(open.filter(({ CidrIp, CidrIpv6 }) => CidrIp !== undefined || CidrIpv6 !== undefined)).toEqual([])
+      const ssh = open.filter(({ FromPort }) => FromPort === 22)
+      expect(ssh).toHaveLength(1)
+      expect(ssh[0].SourceSecurityGroupId).toMatch(/SupportPathGroup/)
+    })
+  })
+
+  it('SSH-01 gives a plain agent a group with no way in at all', () => {
+    each((templates) => {
+      const [agents] = templates.ofType('AWS::EC2::SecurityGroup').filter(({ id }) => id.startsWith('Agents'))
+      expect(agents?.Properties.SecurityGroupIngress).toBeUndefined()
+      const added = templates
+        .ofType('AWS::EC2::SecurityGroupIngress')
+        .map(({ Properties }) => JSON.stringify(Properties.GroupId))
+      expect(added.filter((group) => group.includes(`"${agents?.id}"`))).toEqual([])
+    })
+  })
+
+  it('launches with IMDSv2, one hop, an encrypted volume and no key pair', () => {
+    each((templates) => {
+      const [template] = propertiesOf(templates, 'AWS::EC2::LaunchTemplate')
+      expect(template.LaunchTemplateData).toMatchObject({
+        MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1 },
+        BlockDeviceMappings: [{ Ebs: { Encrypted: true, VolumeType: 'gp3' } }],
+      })
+      expect(template.LaunchTemplateData.KeyName).toBeUndefined()
+    })
+  })
+
+  it('S11 has its free ways to S3 and DynamoDB always, each with a policy; the paid ones only in the private profile', () => {
+    const kinds = (templates: Templates) =>
+      propertiesOf(templates, 'AWS::EC2::VPCEndpoint').map(({ VpcEndpointType, PolicyDocument }) => [
+        VpcEndpointType,
+        PolicyDocument !== undefined,
+      ])
+    expect(kinds(assemblies.minimal.templates)).toEqual([
+      ['Gateway', true],
+      ['Gateway', true],
+    ])
+    expect(kinds(assemblies.full.templates)).toEqual([
+      ['Gateway', true],
+      ['Gateway', true],
+      ['Interface', true],
+      ['Interface', true],
+    ])
+    expect(assemblies.minimal.templates.ofType('AWS::EC2::NatGateway')).toEqual([])
+    expect(assemblies.full.templates.ofType('AWS::EC2::NatGateway')).toHaveLength(1)
+  })
+
+  it('S7 lets out everything in the open profile; HTTPS to allowed names alone in the others', () => {
+    const egress = (templates: Templates) =>
+      propertiesOf(templates, 'AWS::EC2::SecurityGroup')
+        .filter(({ GroupDescription }) => GroupDescription.startsWith('Every agent'))
+        .flatMap(({ SecurityGroupEgress }) => SecurityGroupEgress)
+        .map(({ IpProtocol, FromPort, ToPort }) => [IpProtocol, FromPort, ToPort])
+    expect(egress(assemblies.minimal.templates)).toEqual([['-1', undefined, undefined]])
+    expect(egress(assemblies.full.templates)).toEqual([['tcp', 443, 443]])
+    const { templates } = assemblies.full
+    const [rules] = propertiesOf(templates, 'AWS::Route53Resolver::FirewallRuleGroup')
+    expect(rules.FirewallRules.map(({ Action, Priority }: any) => [Priority, Action])).toEqual([
+      [100, 'ALLOW'],
+      [200, 'BLOCK'],
+    ])
+    const lists = propertiesOf(templates, 'AWS::Route53Resolver::FirewallDomainList').map(({ Domains }) => Domains)
+    expect(lists[0]).toEqual(
+      expect.arrayContaining(['api.anthropic.com', 'vestibule.example.com', '*.eu-central-1.amazonaws.com']),
     )
+    expect(lists[1]).toEqual(['*'])
+  })
+
+  it('O14 stays in the region that was chosen, but for the firewall that CloudFront takes from one place', () => {
+    const regions = Object.values(assemblies.full.assembly.stacks).map(({ region, node }) => [node.id, region])
+    expect(regions).toEqual(STACKS.map((id) => [id, id === 'VestibuleEdge' ? 'us-east-1' : 'eu-central-1']))
+  })
+})
+
+describe('functions', () => {
+  it('run on Node.js 24 and arm64, with room of their own for identity and provisioner', () => {
+    each((templates) => {
+      const all = Object.fromEntries(
+        templates
+          .ofType('AWS::Lambda::Function')
+          .map(({ id, Properties }) => [id.replace(/Function.*/, ''), Properties]),
+      )
+      for (const one of Object.values(all))
+        expect(one).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] })
+      expect(all.Identity).toMatchObject({ MemorySize: 1769, ReservedConcurrentExecutions: 50 })
+      expect(all.Provisioner).toMatchObject({ ReservedConcurrentExecutions: 2 })
+      expect(Object.keys(all).slice(0, 5).toSorted()).toEqual([
+        'Agents',
+        'Identity',
+        'Provisioner',
+        'Reconciler',
+        'Support',
+      ])
+    })
+    expect(assemblies.full.templates.ofType('AWS::Lambda::Function')).toHaveLength(6)
+  })
+
+  it('PRV-10 have a dead-letter queue behind every asynchronous edge, and six time-outs of visibility', () => {
+    each((templates) => {
+      const queues = templates.ofType('AWS::SQS::Queue')
+      const isDeadLetters = (id: string) =>
+        queues.some(({ Properties }) => JSON.stringify(Properties.RedrivePolicy ?? '').includes(id))
+      for (const rule of templates.ofType('AWS::Events::Rule'))
+        for (const target of rule.Properties.Targets ?? [])
+          expect([rule.id, 'DeadLetterConfig' in target]).toEqual([rule.id, true])
+      for (const source of templates.ofType('AWS::Lambda::EventSourceMapping')) {
+        const text = JSON.stringify(source.Properties)
+        const queue = queues.find(({ id }) => text.includes(id))
+        const fn = templates.ofType('AWS::Lambda::Function').find(({ id }) => text.includes(id))
+        expect(queue?.Properties.RedrivePolicy.maxReceiveCount).toBe(5)
+        expect(queue?.Properties.VisibilityTimeout).toBeGreaterThanOrEqual(6 * fn?.Properties.Timeout)
+        expect(source.Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures'])
+      }
+      for (const rule of templates
+        .ofType('AWS::Events::Rule')
+        .filter(({ Properties }) => Properties.ScheduleExpression)) {
+        const [target] = rule.Properties.Targets
+        const fn = templates.ofType('AWS::Lambda::Function').find(({ id }) => JSON.stringify(target.Arn).includes(id))
+        expect([rule.id, fn !== undefined, fn?.Properties.DeadLetterConfig !== undefined]).toEqual([
+          rule.id,
+          true,
+          true,
+        ])
+      }
+      expect(queues.filter(({ id }) => isDeadLetters(id)).length).toBeGreaterThan(0)
+    })
+  })
+
+  it('P35 are started by a schedule through IAM: no route leads to those that work in the background', () => {
+    each((templates) => {
+      const integrations = JSON.stringify(propertiesOf(templates, 'AWS::ApiGatewayV2::Integration'))
+      for (const name of ['Provisioner', 'Reconciler', 'Mailer']) expect(integrations).not.toContain(`:${name}Function`)
+    })
+  })
+
+  it('AUD-03 A1 may put into the trail and, two of them, read it; none may change or delete', () => {
+    each((templates) => {
+      const onAudit = propertiesOf(templates, 'AWS::IAM::Policy')
+        .flatMap(statementsOf)
+        .filter(({ Effect, Resource }) => Effect === 'Allow' && JSON.stringify(Resource).includes('Audit'))
+        .filter(
+          ({ Action }) =>
+            ![Action]
+              .flat()
+              .some((action: string) => /^dynamodb:(?:CreateBackup|DescribeTable|DescribeBackup)/.test(action)),
+        )
+        .flatMap(({ Action }) => [Action].flat())
+      expect([...new Set(onAudit)].toSorted().filter((action) => action !== 'dynamodb:GetItem')).toEqual([
+        'dynamodb:PutItem',
+        'dynamodb:Query',
+      ])
+    })
+  })
+
+  it('IAC-09 log for a while, under a key, and the access log names no query, cookie, header or address', () => {
+    each((templates) => {
+      for (const { Properties } of templates.ofType('AWS::Logs::LogGroup')) expect(Properties.RetentionInDays).toBe(90)
+      const [stage] = propertiesOf(templates, 'AWS::ApiGatewayV2::Stage')
+      expect(stage.DefaultRouteSettings).toEqual({ ThrottlingBurstLimit: 400, ThrottlingRateLimit: 200 })
+      expect(stage.AccessLogSettings.Format).not.toMatch(/query|cookie|header|authoriz|sourceIp|\$context\.path/i)
+    })
+  })
+})
+
+describe('the edge', () => {
+  const distributionOf = (templates: Templates) =>
+    propertiesOf(templates, 'AWS::CloudFront::Distribution')[0].DistributionConfig
+
+  it('L22 WEB-01 sends every answer out with the headers, errors too, and takes HTTPS alone', () => {
+    each((templates) => {
+      const {
+        DefaultCacheBehavior: pages,
+        CacheBehaviors: [api],
+      } = distributionOf(templates)
+      expect([pages.ViewerProtocolPolicy, api.ViewerProtocolPolicy]).toEqual(['redirect-to-https', 'https-only'])
+      expect(pages.ResponseHeadersPolicyId).toBe(api.ResponseHeadersPolicyId)
+      const [{ ResponseHeadersPolicyConfig: headers }] = propertiesOf(
+        templates,
+        'AWS::CloudFront::ResponseHeadersPolicy',
+      )
+      expect(headers.SecurityHeadersConfig).toMatchObject({
+        StrictTransportSecurity: { AccessControlMaxAgeSec: 63_072_000, IncludeSubdomains: true, Override: true },
+        ContentTypeOptions: { Override: true },
+        ReferrerPolicy: { ReferrerPolicy: 'no-referrer', Override: true },
+      })
+      const { ContentSecurityPolicy: csp } = headers.SecurityHeadersConfig.ContentSecurityPolicy
+      expect(csp).toMatch(/default-src 'none'.*frame-ancestors 'none'/)
+      expect(csp).not.toMatch(/unsafe/)
+      expect(headers.CustomHeadersConfig.Items.map(({ Header }: any) => Header)).toEqual([
+        'cross-origin-opener-policy',
+        'cross-origin-resource-policy',
+        'permissions-policy',
+      ])
+    })
+    expect(distributionOf(assemblies.full.templates).ViewerCertificate.MinimumProtocolVersion).toBe('TLSv1.2_2021')
+  })
+
+  it('WEB-03 caches no answer of the API and keeps the site’s bucket to itself', () => {
+    each((templates) => {
+      const {
+        CacheBehaviors: [api],
+        Origins,
+      } = distributionOf(templates)
+      // The managed policies CachingDisabled and AllViewerExceptHostHeader (Amazon CloudFront developer guide).
+      expect(api.CachePolicyId).toBe('4135ea2d-6df8-44a3-9df3-4b5a84be39ad')
+      expect(api.OriginRequestPolicyId).toBe('b689b0a8-53d0-40ab-baf2-68738e2966ac')
+      expect(
+        Origins.find(({ S3OriginConfig }: any) => S3OriginConfig !== undefined).OriginAccessControlId,
+      ).toBeDefined()
+      expect(Origins.find(({ CustomOriginConfig }: any) => CustomOriginConfig !== undefined)).toMatchObject({
+        CustomOriginConfig: { OriginProtocolPolicy: 'https-only', OriginSSLProtocols: ['TLSv1.2'] },
+        OriginCustomHeaders: [
+          {
+            HeaderName: 'x-vestibule-origin-proof',
+            HeaderValue: expect.stringMatching(/^\{\{resolve:secretsmanager:/),
+          },
+        ],
+      })
+    })
+  })
+
+  it('stands behind a firewall with a rate rule and managed rules that keeps no samples of requests', () => {
+    each((templates) => {
+      const [firewall] = propertiesOf(templates, 'AWS::WAFv2::WebACL')
+      expect(firewall.Scope).toBe('CLOUDFRONT')
+      expect(firewall.Rules.map(({ Name }: any) => Name)).toEqual([
+        'rate',
+        'AWSManagedRulesAmazonIpReputationList',
+        'AWSManagedRulesKnownBadInputsRuleSet',
+        'AWSManagedRulesCommonRuleSet',
+      ])
+      expect(JSON.stringify(firewall)).not.toContain('"SampledRequestsEnabled":true')
+      expect(distributionOf(templates).WebACLId).toMatch(/edge:FirewallArn$/)
+    })
+  })
+})
+
+describe('cdk-nag', () => {
+  it('IAC-01 finds nothing that is not accepted, and what is accepted has a place and a reason', () => {
+    for (const { assembly } of Object.values(assemblies)) {
+      const report = JSON.parse(readFileSync(`${assembly.directory}/validation-report.json`, 'utf8'))
+      expect(report.pluginReports).toEqual([])
+      const suppressions = listSuppressions(assembly.stacks)
+      expect(suppressions.length).toBeLessThanOrEqual(12)
+      for (const { resources, reason } of suppressions)
+        expect([resources.length > 0, reason.length > 40]).toEqual([true, true])
+    }
   })
 })

@@ -44,7 +44,7 @@ export const synthesise = async (config: Record<string, unknown>): Promise<Assem
     context: { '@aws-cdk/core:defaultCrossStackReferences': 'strong' },
     analyticsReporting: false,
   })
-  const bundles = await bundleFunctions()
+  const bundles = await bundleFunctions(join(directory, 'functions'))
   const stacks = createStacks(app, parseDeployConfig(config), '0.0.0-test', bundles)
   attachNag(app, stacks)
   app.synth()

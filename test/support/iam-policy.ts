@@ -59,7 +59,7 @@ const holds = (operatorName: string, key: string, wanted: string[], context: Iam
       const filled = fillVariables(text, context)
       return filled !== null && compare(value, filled)
     })
-  return forAll ? values.every(fits) : values.length > 0 && values.some(fits)
+  return forAll ? values.every(fits) : values.some(fits)
 }
 
 const matches = (statement: Statement, request: IamRequest): boolean =>

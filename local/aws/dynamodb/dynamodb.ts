@@ -11,6 +11,8 @@ const TOKEN_LIFETIME_SECONDS = 600
 const MAX_TRANSACTION_ACTIONS = 100
 const MAX_BATCH_KEYS = 100
 const MAX_PAGE_BYTES = 1024 * 1024
+/** Few, so that paging is met often: AWS ends a page at a megabyte. */
+const SCAN_PAGE_ROWS = 25
 /** DynamoDB removes expired rows within a few days; until then they are read as any other. */
 const TTL_LAG_SECONDS = 2 * 86_400
 
@@ -54,6 +56,11 @@ const TransactInput = z.object({
     ]),
   ),
   ClientRequestToken: z.string().max(36).optional(),
+})
+const ScanInput = z.object({
+  TableName: z.string(),
+  ConsistentRead: z.boolean().optional(),
+  ExclusiveStartKey: ItemSchema.optional(),
 })
 const QueryInput = z.object({
   TableName: z.string(),
@@ -264,6 +271,25 @@ export const createDynamoDb = (database: Database, clock: Clock) => {
     })
   }
 
+  /** A whole table, page by page, in the order of its keys. */
+  const scan = (input: z.infer<typeof ScanInput>) => {
+    const { keys } = shapeOf(input.TableName)
+    const start = input.ExclusiveStartKey === undefined ? null : keyOf(keys, input.ExclusiveStartKey)
+    const rows = database.all(
+      `SELECT item FROM ddb_item WHERE tbl = ? ${start === null ? '' : 'AND (pk, sk) > (?, ?)'} ORDER BY pk, sk LIMIT ?`,
+      ...[input.TableName, ...(start === null ? [] : [start.pk, start.sk]), SCAN_PAGE_ROWS + 1],
+    )
+    const items = rows.slice(0, SCAN_PAGE_ROWS).map((row) => toItem(textOf(row, 'item')))
+    const last = rows.length > SCAN_PAGE_ROWS ? items.at(-1) : undefined
+    const names = [keys.partition, keys.sort].filter((name) => name !== undefined)
+    return {
+      Items: items,
+      Count: items.length,
+      ScannedCount: items.length,
+      LastEvaluatedKey: last === undefined ? undefined : Object.fromEntries(names.map((name) => [name, last[name]])),
+    }
+  }
+
   const query = (input: z.infer<typeof QueryInput>) => {
     const shape = shapeOf(input.TableName)
     const keys = input.IndexName === undefined ? shape.keys : shape.indexes[input.IndexName]
@@ -394,6 +420,7 @@ export const createDynamoDb = (database: Database, clock: Clock) => {
       return {}
     },
     Query: (raw) => query(readInput(QueryInput, raw)),
+    Scan: (raw) => scan(readInput(ScanInput, raw)),
     TransactWriteItems: (raw) => {
       transactWrite(readInput(TransactInput, raw))
       return {}
