@@ -15,6 +15,7 @@ import { createBrowser } from '../test/support/browser.ts'
 import { measureCriticalPath } from '../test/support/critical-path.ts'
 import { createHarness, CREDENTIALS, PASSWORD } from '../test/support/harness.ts'
 import { toGatewayEvent } from '../test/support/lambda.ts'
+import { measureColdStarts } from './cold-start.ts'
 
 /**
  * Prints the product's figures. Candidates run in turn, round by round, so that a machine whose speed drifts does not favour
@@ -208,5 +209,10 @@ console.log('\nRatios, median of interleaved rounds')
 await benchList()
 await benchCrowd()
 await benchLogin()
+console.log(
+  '\nCold start, fresh process                                  import / first answer ms     whole process ÷ bare Node',
+)
+for (const { name, importMilliseconds, answerMilliseconds, ratio } of await measureColdStarts())
+  row(`  ${name}`, `${importMilliseconds.toFixed(0)} / ${answerMilliseconds.toFixed(0)}`, ratio.toFixed(1))
 console.log('\nPage weight')
 await benchPageWeight()

@@ -29,6 +29,9 @@ interface DeployedFunction {
   name: string
   resource: Resource
   statements: Statement[]
+  /** For whoever wants to run it in a process of its own. */
+  entry: { url: string; exportName: string }
+  env: Record<string, string>
   invoke: (event: unknown) => Promise<any>
   close: () => Promise<unknown>
 }
@@ -111,15 +114,17 @@ export const deploy = async (templates: Templates) => {
     if (file === undefined) throw new Error(`${name}: its asset has no module ${moduleName}`)
     const role = ofType('AWS::IAM::Role').find(({ id }) => id === Role['Fn::GetAtt'][0])
     if (role === undefined) throw new Error(`${name} has no role in its template`)
+    const entry = { url: pathToFileURL(file).href, exportName }
+    const env = {
+      ...resolve(resource.stack, Environment.Variables),
+      AWS_REGION: EMBEDDED_PLACE.region,
+      AWS_ACCESS_KEY_ID: name,
+      AWS_SECRET_ACCESS_KEY: 'embedded',
+      AWS_ENDPOINT_URL: wire.url,
+    }
     const worker = new Worker(new URL('function-worker.mjs', import.meta.url), {
-      workerData: { file: pathToFileURL(file).href, exportName, issuerKeys: aws.issuerKeys },
-      env: {
-        ...resolve(resource.stack, Environment.Variables),
-        AWS_REGION: EMBEDDED_PLACE.region,
-        AWS_ACCESS_KEY_ID: name,
-        AWS_SECRET_ACCESS_KEY: 'embedded',
-        AWS_ENDPOINT_URL: wire.url,
-      },
+      workerData: { ...entry, issuerKeys: aws.issuerKeys },
+      env,
       stderr: true,
     })
     worker.stderr.on('data', (chunk) => logs.push(String(chunk)))
@@ -134,6 +139,8 @@ export const deploy = async (templates: Templates) => {
     functions.set(name, {
       name,
       resource,
+      entry,
+      env,
       statements: statementsOf(templates, role),
       invoke: (event) =>
         new Promise((resolveOne, reject) => {
