@@ -74,7 +74,7 @@ const interfaces = ofType('AWS::EC2::VPCEndpoint').filter(
 const alarms = Math.max(0, count('AWS::CloudWatch::Alarm') - PRICE.freeAlarms)
 
 const idle: Row[] = [
-  { what: `${count('AWS::KMS::Key')} key of the installation`, dollars: count('AWS::KMS::Key') * PRICE.kmsKey },
+  { what: `${count('AWS::KMS::Key')} keys of the installation`, dollars: count('AWS::KMS::Key') * PRICE.kmsKey },
   {
     what: `${count('AWS::SecretsManager::Secret')} secrets of the installation`,
     dollars: count('AWS::SecretsManager::Secret') * PRICE.secret,

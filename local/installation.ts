@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { CreateTableCommand, DescribeTableCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb'
 import { PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge'
-import { CreateAliasCommand, CreateKeyCommand, DescribeKeyCommand } from '@aws-sdk/client-kms'
+import {
+  CreateAliasCommand,
+  CreateKeyCommand,
+  type CreateKeyCommandInput,
+  DescribeKeyCommand,
+} from '@aws-sdk/client-kms'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
 import { CreateQueueCommand, GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
@@ -21,7 +26,9 @@ const MAX_RECEIVES = 5
 /** What mails come from on one machine, where they only reach the outbox folder. */
 export const LOCAL_MAIL = { sender: 'vestibule@localhost', configurationSet: 'local' } as const
 
-export const localNames = (siteOrigin: string, version: string): AgentsNames & MailNames => ({
+export type LocalNames = AgentsNames & MailNames & { supportCaKey: string }
+
+export const localNames = (siteOrigin: string, version: string): LocalNames => ({
   stage: LOCAL_STAGE,
   version,
   siteOrigin,
@@ -32,6 +39,7 @@ export const localNames = (siteOrigin: string, version: string): AgentsNames & M
   requestsBucket: 'vestibule-requests',
   sessionKeysSecret: 'vestibule/local/session-keys',
   mailKey: 'alias/vestibule/local/mail',
+  supportCaKey: 'alias/vestibule/local/support-ca',
   agentsPerTenant: 10,
   ...EMBEDDED_PLACE,
 })
@@ -116,12 +124,12 @@ const createSessionKeys = async ({ secrets }: AwsClients, Name: string): Promise
   }
 }
 
-const createMailKey = async ({ kms }: AwsClients, AliasName: string): Promise<void> => {
+const createKey = async ({ kms }: AwsClients, AliasName: string, key: CreateKeyCommandInput): Promise<void> => {
   try {
     await kms.send(new DescribeKeyCommand({ KeyId: AliasName }))
   } catch (error) {
     if (!(error instanceof Error && error.name === 'NotFoundException')) throw error
-    const { KeyMetadata } = await kms.send(new CreateKeyCommand({ Description: 'Vestibule: links of invites to mail' }))
+    const { KeyMetadata } = await kms.send(new CreateKeyCommand(key))
     await kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: KeyMetadata?.KeyId }))
   }
 }
@@ -129,7 +137,7 @@ const createMailKey = async ({ kms }: AwsClients, AliasName: string): Promise<vo
 /** Makes what is missing and leaves what is there. Returns the queue that feeds the provisioner. */
 export const ensureInstallation = async (
   clients: AwsClients,
-  names: AgentsNames & MailNames,
+  names: LocalNames,
 ): Promise<{ queueUrl: string; deadLetterUrl: string }> => {
   const tables: Record<TableName, string> = {
     directory: names.directoryTable,
@@ -143,7 +151,12 @@ export const ensureInstallation = async (
   await createTable(clients.dynamo, tables.audit, TABLES.audit)
   await clients.s3.send(new CreateBucketCommand({ Bucket: names.requestsBucket }))
   await createSessionKeys(clients, names.sessionKeysSecret)
-  await createMailKey(clients, names.mailKey)
+  await createKey(clients, names.mailKey, { Description: 'Vestibule: links of invites to mail' })
+  await createKey(clients, names.supportCaKey, {
+    Description: 'Vestibule: support CA',
+    KeySpec: 'ECC_NIST_P256',
+    KeyUsage: 'SIGN_VERIFY',
+  })
 
   const deadLetter = await createQueue(clients, 'vestibule-provisioner-dead', {})
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: deadLetter.arn, maxReceiveCount: MAX_RECEIVES })

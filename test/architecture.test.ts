@@ -44,6 +44,7 @@ const FEATURES = [
   'audit',
   'limits',
   'tokens',
+  'support',
 ]
 
 /** Which feature may use which other by value; anything else goes through a use case's declared deps, as a type. */
@@ -57,6 +58,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   credentials: [],
   agents: ['credentials', 'sessions'],
   provisioning: ['agents', 'credentials'],
+  support: ['sessions'],
 }
 
 describe('the house', () => {

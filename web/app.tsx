@@ -18,6 +18,12 @@ const ADMIN_LINKS = [
   ['/settings', 'Settings'],
 ] as const
 
+const SUPPORT_LINKS = [
+  ['/', 'Support'],
+  ['/settings', 'Settings'],
+] as const
+const LINKS = { tenant: TENANT_LINKS, admin: ADMIN_LINKS, support: SUPPORT_LINKS } as const
+
 const Wordmark = () => (
   <a class="brand" href="/">
     <svg width="24" height="24" viewBox="0 0 32 32" aria-hidden="true">
@@ -36,8 +42,7 @@ const Wordmark = () => (
 const Header = () => {
   const { who, path, setWho, go } = useApp()
   const account = who?.account ?? null
-  const links =
-    account === null ? [] : account.role === 'tenant' ? TENANT_LINKS : account.role === 'admin' ? ADMIN_LINKS : []
+  const links = account === null ? [] : LINKS[account.role]
   const [problem, setProblem] = useState<string | null>(null)
   const signOut = async (): Promise<void> => {
     const result = await call('POST /api/logout')

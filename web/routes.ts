@@ -45,8 +45,7 @@ const loadPublicPage = async (path: string): Promise<Page | null> => {
   return null
 }
 
-const loadStaffHome = async (): Promise<Page> =>
-  page((await import('./pages/not-found.tsx')).SupportHome, { narrow: true })
+const loadSupportHome = async (): Promise<Page> => page((await import('./pages/support.tsx')).Support)
 
 const notFound = async (): Promise<Page> =>
   page((await import('./pages/not-found.tsx')).NotFound, { narrow: true, waits: false })
@@ -61,7 +60,7 @@ export const loadPage = async (path: string, who: WhoAmI | null): Promise<Page> 
     return page((await import('./pages/sign-in.tsx')).SignIn, { narrow: true, waits: false })
   if (account !== null && path === '/settings') return page((await import('./pages/settings.tsx')).Settings)
   if (account?.role === 'admin') return (await loadAdminPage(path)) ?? (await notFound())
-  if (account?.role === 'support') return path === '/' ? loadStaffHome() : notFound()
+  if (account?.role === 'support') return path === '/' ? loadSupportHome() : notFound()
   const known = await loadTenantPage(path)
   if (known !== null) return known
   return who === null ? page(() => null) : notFound()

@@ -6,7 +6,14 @@ import { transact, type WriteAction } from '../aws/transact.aws.ts'
 import { AgentBody, AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS } from '../contract/credential-kinds.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
-import { agentKey, agentNameKey, idempotencyKey, PASSING_INDEX, SUPPORT_INDEX } from '../contract/names.ts'
+import {
+  agentKey,
+  agentNameKey,
+  idempotencyKey,
+  launchAttemptKey,
+  PASSING_INDEX,
+  SUPPORT_INDEX,
+} from '../contract/names.ts'
 import type { Page } from '../contract/paging.ts'
 import type { Random } from '../core/random.ts'
 import type { Agent, PendingMerge } from './agent.ts'
@@ -82,13 +89,15 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
     },
   })
 
+  const readAgent = async (tenantId: TenantId, agentId: AgentId): Promise<Agent | null> => {
+    const { Item } = await callAws('dynamodb', () =>
+      dynamo.send(new GetCommand({ TableName: agentsTable, Key: agentKey(tenantId, agentId), ConsistentRead: true })),
+    )
+    return Item === undefined ? null : StoredAgent.parse(Item)
+  }
+
   return {
-    read: async (tenantId: TenantId, agentId: AgentId): Promise<Agent | null> => {
-      const { Item } = await callAws('dynamodb', () =>
-        dynamo.send(new GetCommand({ TableName: agentsTable, Key: agentKey(tenantId, agentId), ConsistentRead: true })),
-      )
-      return Item === undefined ? null : StoredAgent.parse(Item)
-    },
+    read: readAgent,
 
     list: (tenantId: TenantId, page: Page, withDeleted: boolean) => {
       const { pk } = agentKey(tenantId, AgentId.parse(`agt_${'0'.repeat(26)}`))
@@ -129,6 +138,32 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
         page,
         (item) => StoredAgent.parse(item),
       ),
+
+    /** One agent by its id alone, by way of its launch attempts, which name its tenant; null before the first of them. */
+    findById: async (agentId: AgentId): Promise<Agent | null> => {
+      const { Items: [attempt] = [] } = await callAws('dynamodb', () =>
+        dynamo.send(
+          new QueryCommand({
+            TableName: agentsTable,
+            KeyConditionExpression: 'pk = :pk',
+            ExpressionAttributeValues: { ':pk': launchAttemptKey(agentId, 1).pk },
+            Limit: 1,
+          }),
+        ),
+      )
+      return attempt === undefined ? null : readAgent(TenantId.parse(attempt.tenantId), agentId)
+    },
+
+    /** Holds while the agent is up, its tenant allows support, and the path to it is open. */
+    checkSupportedStep: ({ tenantId, agentId }: Pick<Agent, 'tenantId' | 'agentId'>): WriteAction => ({
+      ConditionCheck: {
+        TableName: agentsTable,
+        Key: agentKey(tenantId, agentId),
+        ConditionExpression: 'supportAccess = :yes AND supportPathOpen = :yes AND #status IN (:booting, :ready)',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':yes': true, ':booting': 'booting', ':ready': 'ready' },
+      },
+    }),
 
     /** Agents that are to be looked at by now, the longest due first; never more than `limit`. */
     listDue: async (now: Date, limit: number): Promise<Agent[]> => {

@@ -34,6 +34,7 @@ export const AuditAction = z.enum([
   'agent.credentials_changed',
   'agent.support_access_on',
   'agent.support_access_off',
+  'support.certificate_issued',
   'agent.stop_requested',
   'agent.start_requested',
   'agent.retry_requested',

@@ -47,7 +47,7 @@ export const FunctionEnv = {
     AGENTS_PER_TENANT: z.pipe(z.pipe(z.string(), z.transform(Number)), z.int().check(z.minimum(1))),
     PROOF_ISSUER: z.optional(z.url({ protocol: /^https$/ })),
   }),
-  support: z.object({ ...web, AGENTS_TABLE: name }),
+  support: z.object({ ...web, AGENTS_TABLE: name, SUPPORT_CA_KEY: secretOrKeyArn }),
   provisioner: z.object({ ...launching, AWS_REGION: name }),
   reconciler: z.object({ ...launching, AWS_REGION: name }),
   mailer: z.object({ ...common, MAIL_KEY: secretOrKeyArn, MAIL_SENDER: name, MAIL_CONFIGURATION_SET: name }),
@@ -68,7 +68,7 @@ export type EnvFor<F extends FunctionName> = {
 } & { [K in Optional<F>]?: string }
 
 /** The environment of a web function, beside what only it needs. */
-export type WebEnv = z.output<typeof FunctionEnv.support>
+export type WebEnv = z.output<typeof FunctionEnv.identity>
 export type LaunchingEnv = z.output<typeof FunctionEnv.provisioner>
 
 /**

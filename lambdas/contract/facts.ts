@@ -32,7 +32,14 @@ export const API_TOKEN_DEFAULT_DAYS = 90
 export const API_TOKEN_MAX_DAYS = 365
 export const API_TOKENS_PER_ACCOUNT = 20
 
-export const LIMITS_PER_MINUTE = { signup: 30, inspect: 60, login: 20, issue: 300, enroll: 120 } as const
+export const LIMITS_PER_MINUTE = {
+  signup: 30,
+  inspect: 60,
+  login: 20,
+  issue: 300,
+  enroll: 120,
+  certificate: 30,
+} as const
 
 export const SIGN_IN_FAILURES_BEFORE_BACKOFF = 5
 export const SIGN_IN_BACKOFF_SECONDS = 15 * MINUTE
@@ -64,5 +71,9 @@ export const SILENCE_SECONDS = 3 * MINUTE
 export const INSTANCE_PROOF_SECONDS = 300
 export const AGENT_VOLUME_GIGABYTES = 16
 export const SUPPORT_SWITCH_WAIT_SECONDS = 20
+export const SUPPORT_CERTIFICATE_DEFAULT_MINUTES = 5
+export const SUPPORT_CERTIFICATE_MAX_MINUTES = 15
+/** How far an agent's clock may be behind ours without refusing a fresh certificate. */
+export const SUPPORT_CLOCK_SKEW_SECONDS = 60
 export const SECRET_RECOVERY_DAYS = 7
 export const TENANT_KEY_DELETION_DAYS = 30

@@ -29,6 +29,7 @@ import { AccountId, AgentId, ApiTokenId, InviteId, SessionId, TenantId } from '.
 import { Enrolled, EnrollInput, HeartbeatAnswer, HeartbeatInput } from './instance.ts'
 import { InspectedInvite, InspectInput, InviteList, InviteState, IssuedInvite, IssueInviteInput } from './invites.ts'
 import { pageQuery } from './paging.ts'
+import { SupportCertificate, SupportCertificateInput } from './support.ts'
 import { Reason } from './text.ts'
 
 /** Who may call: nobody in particular, any account, a tenant's own account, an admin, a support engineer, a proven instance. */
@@ -373,6 +374,15 @@ export const operations = {
     query: z.strictObject(pageQuery(SUPPORTED)),
     status: 200,
     answer: SupportAgentList,
+  }),
+  'POST /api/support/certificates': operation({
+    summary: 'Get a certificate for SSH to one agent, for minutes, with a reason that its tenant reads',
+    access: 'support',
+    servedBy: 'support',
+    body: SupportCertificateInput,
+    status: 201,
+    answer: SupportCertificate,
+    errors: ['not_found', 'support_access_off', 'wrong_state', 'rate_limited'],
   }),
   'POST /api/agent/enroll': operation({
     summary: 'An instance proves which machine it is, once per launch attempt',

@@ -1,5 +1,6 @@
 import middy from '@middy/core'
 import { FunctionEnv, loadEnv } from '../contract/env.ts'
+import { once } from '../core/once.ts'
 import { proofAudience } from '../contract/instance.ts'
 import { createApp } from '../http/app.ts'
 import { addAgentsRoutes } from '../http/agents-routes.ts'
@@ -12,11 +13,6 @@ const env = loadEnv(FunctionEnv.agents, process.env)
 const { clients, names, ambient, gate } = createWebEntry(env)
 const place = { region: env.AWS_REGION, accountId: env.ACCOUNT_ID, stage: names.stage }
 const issuer = env.PROOF_ISSUER
-
-const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
-  let loaded: Promise<T> | null = null
-  return () => (loaded ??= load())
-}
 
 /** Loaded with the first write: who only looks at the dashboard does not wait for the clients of S3 and KMS. */
 const requests = once(async () => (await import('./agents-writes.aws.ts')).createRequests(env.REQUESTS_BUCKET, ambient))

@@ -67,9 +67,11 @@ export const createSupportDeps = (
   clients: WebClients,
   names: CommonNames & Pick<AgentsNames, 'agentsTable'>,
   ambient: Ambient,
+  ca: SupportDeps['ca'],
 ): SupportDeps => ({
   ...createCommonDeps(clients, names, ambient),
   agents: createAgentStore({ dynamo: clients.dynamo, agentsTable: names.agentsTable, random: ambient.random }),
+  ca,
 })
 
 export const createIdentityDeps = (

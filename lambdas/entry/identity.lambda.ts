@@ -1,6 +1,7 @@
 import middy from '@middy/core'
 import { createPasswordHasher } from '../accounts/password-hash.ts'
 import { FunctionEnv, loadEnv } from '../contract/env.ts'
+import { once } from '../core/once.ts'
 import { systemRandom } from '../core/random.ts'
 import { createApp } from '../http/app.ts'
 import { addIdentityRoutes } from '../http/identity-routes.ts'
@@ -12,16 +13,16 @@ import { createWebEntry } from './web-entry.aws.ts'
 const env = loadEnv(FunctionEnv.identity, process.env)
 const { clients, names, ambient, gate } = createWebEntry(env)
 
-/** Loaded with the first invite that is mailed: a sign-in does not wait for the KMS client. */
+/** Loaded with the first invite that is mailed: a sign-in does not wait for the client of KMS. */
 const postMailUnder = (mailKey: string): PostInviteMail => {
-  let loaded: Promise<PostInviteMail> | null = null
-  return async (...mail) => {
-    loaded ??= Promise.all([import('./mail-post.aws.ts'), import('../aws/kms-client.aws.ts')]).then(
-      ([{ createMailPost }, { createKmsClient }]) =>
-        createMailPost({ dynamo: clients.dynamo, kms: createKmsClient({}) }, { ...names, mailKey }),
-    )
-    return (await loaded)(...mail)
-  }
+  const post = once(async () => {
+    const [{ createMailPost }, { createKmsClient }] = await Promise.all([
+      import('./mail-post.aws.ts'),
+      import('../aws/kms-client.aws.ts'),
+    ])
+    return createMailPost({ dynamo: clients.dynamo, kms: createKmsClient({}) }, { ...names, mailKey })
+  })
+  return async (...mail) => (await post())(...mail)
 }
 
 const deps = createIdentityDeps(clients, names, {

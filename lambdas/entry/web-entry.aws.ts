@@ -7,7 +7,7 @@ import { originProof } from '../http/middleware/origin-proof.ts'
 import { createOriginProofSource } from './origin-proofs.aws.ts'
 
 /** What every function behind the HTTP API begins with: its clients, its names, and the gate that only our edge passes. */
-export const createWebEntry = (env: Omit<WebEnv, 'AGENTS_TABLE'>) => {
+export const createWebEntry = (env: WebEnv) => {
   const clients = { dynamo: createDynamoClient({}), secrets: createSecretsClient({}) }
   const proofs = createOriginProofSource({
     secrets: clients.secrets,

@@ -16,6 +16,7 @@ import type { AttemptStore } from '../provisioning/attempt-store.aws.ts'
 import type { ProofVerifier } from '../provisioning/instance-proof.ts'
 import type { SessionKeySource } from '../sessions/session-keys.aws.ts'
 import type { SessionStore } from '../sessions/session-store.aws.ts'
+import type { SupportCa } from '../support/support-ca.aws.ts'
 import type { TokenStore } from '../tokens/token-store.aws.ts'
 
 /** What every route stands on. */
@@ -41,7 +42,7 @@ export type IdentityDeps = CommonDeps & {
   postMail: PostInviteMail | null
 }
 
-export type SupportDeps = CommonDeps & { agents: AgentStore }
+export type SupportDeps = CommonDeps & { agents: AgentStore; ca: SupportCa }
 
 export type AgentsDeps = CommonDeps & {
   agents: AgentStore

@@ -15,6 +15,7 @@ import type { ResendInviteFailure } from '../invites/resend-invite.ts'
 import type { RevokeInviteFailure } from '../invites/revoke-invite.ts'
 import type { RateLimited } from '../limits/limiter.aws.ts'
 import type { EnrollFailure } from '../provisioning/enroll-instance.ts'
+import type { IssueCertificateFailure } from '../support/issue-certificate.ts'
 import { messageFor, type Refusal } from './errors.ts'
 
 /** Every expected failure of every use case. */
@@ -33,6 +34,7 @@ export type Failure =
   | LifecycleFailure
   | TenantUnknown
   | EnrollFailure
+  | IssueCertificateFailure
   | { reason: 'session_unknown' | 'session_forged' }
   | { reason: 'token_unknown' | 'too_many_tokens' }
   | { reason: 'code_unknown' }
@@ -68,6 +70,9 @@ export const toRefusal = (failure: Failure): Refusal => {
       return { code: 'invite_invalid', status: 404, reason }
     case 'session_forged':
       return { code: 'unauthenticated', reason }
+    case 'key_unusable':
+      return { code: 'invalid_input', reason, issues: [{ path: 'publicKey', rule: 'ed25519_or_ecdsa_p256' }] }
+    case 'support_access_off':
     case 'last_admin':
     case 'invite_pending':
     case 'name_taken':

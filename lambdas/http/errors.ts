@@ -24,7 +24,7 @@ const DEFAULT_MESSAGE: Record<ErrorCode, string> = {
   reauth_required: 'Please sign in again before doing this.',
   invite_invalid:
     'This invite cannot be used with this e-mail address. Check the address, or ask your admin for a new link.',
-  support_access_off: 'The tenant does not allow support access to this agent.',
+  support_access_off: 'The tenant does not allow support access to this agent. Ask them to turn it on first.',
   not_found: 'There is nothing here, or it is not yours to see.',
   conflict: 'This changed in the meantime. Load it again and repeat what you wanted to do.',
   invite_pending: 'There is already a pending invite for this address. Resend or revoke that one.',

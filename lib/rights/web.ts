@@ -83,9 +83,13 @@ export const agentsRights = (data: DataStack, place: Place): iam.PolicyStatement
   }),
 ]
 
-/** Agents whose tenants allow support; no secret but the two that every web function needs. */
+/** Agents whose tenants allow support, and the one right to sign; no secret but the two that every web function needs. */
 export const supportRights = (data: DataStack, place: Place): iam.PolicyStatement[] => [
   ...answering(data, place),
   rows(data.directoryTable, ['ACCOUNT#*'], ['BatchGetItem', 'UpdateItem']),
   index(data.agentsTable, SUPPORT_INDEX),
+  rows(data.agentsTable, ['AGENT#*'], ['Query']),
+  rows(data.agentsTable, ['TENANT#*'], ['GetItem', 'ConditionCheckItem']),
+  rows(data.limitsTable, ['LIMIT#*'], ['UpdateItem']),
+  allow(['kms:Sign', 'kms:GetPublicKey'], [data.supportCa.keyArn]),
 ]

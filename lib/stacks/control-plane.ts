@@ -140,7 +140,11 @@ export class ControlPlaneStack extends Stack {
       memoryMegabytes: 512,
       timeout: WEB_TIMEOUT,
       ...this.logging,
-      environment: { ...environment, AGENTS_TABLE: data.agentsTable.tableName },
+      environment: {
+        ...environment,
+        AGENTS_TABLE: data.agentsTable.tableName,
+        SUPPORT_CA_KEY: data.supportCa.keyArn,
+      },
       rights: supportRights(data, this.#place),
     })
     for (const fn of [identity, agents, support]) {

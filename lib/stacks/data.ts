@@ -1,7 +1,7 @@
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
 import * as iam from 'aws-cdk-lib/aws-iam'
-import type * as kms from 'aws-cdk-lib/aws-kms'
+import * as kms from 'aws-cdk-lib/aws-kms'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
@@ -23,6 +23,8 @@ export class DataStack extends Stack {
   readonly requestsBucket: s3.Bucket
   readonly sessionKeysSecret: secretsmanager.Secret
   readonly originProofSecret: secretsmanager.Secret
+  /** Signs certificates for support; made here because agents trust it for as long as they live. */
+  readonly supportCa: kms.Key
 
   constructor(scope: Construct, id: string, props: StackProps) {
     super(scope, id, { ...props, terminationProtection: true })
@@ -34,6 +36,12 @@ export class DataStack extends Stack {
     this.requestsBucket = this.createRequestsBucket()
     this.sessionKeysSecret = this.createSecret('SessionKeys', 'Keys that sign sessions', { kid: 'first' }, 'key')
     this.originProofSecret = this.createSecret('OriginProof', 'What the edge proves itself with', {}, 'a')
+    this.supportCa = new kms.Key(this, 'SupportCa', {
+      description: 'Vestibule: signs SSH certificates for support',
+      keySpec: kms.KeySpec.ECC_NIST_P256,
+      keyUsage: kms.KeyUsage.SIGN_VERIFY,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
     addBackups(this, 'Backups', this.key, [this.directoryTable, this.agentsTable, this.auditTable])
   }
 

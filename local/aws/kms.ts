@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  generateKeyPairSync,
+  randomBytes,
+  randomUUID,
+  sign,
+} from 'node:crypto'
 import * as z from 'zod'
 import { addSeconds, type Clock } from '../../lambdas/core/clock.ts'
 import { bytesOf, type Database, textOf } from './database.ts'
@@ -8,11 +16,24 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS kms_key (
     id TEXT PRIMARY KEY, arn TEXT UNIQUE, material BLOB NOT NULL, state TEXT NOT NULL, deletion TEXT, policy TEXT, tags TEXT,
     rotation INTEGER NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS kms_signer (id TEXT PRIMARY KEY, sealed BLOB NOT NULL, public BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kms_alias (name TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;
 `
 
 const Tags = z.array(z.object({ TagKey: z.string(), TagValue: z.string() })).optional()
-const CreateKeyInput = z.object({ Description: z.string().optional(), Policy: z.string().optional(), Tags })
+const CreateKeyInput = z.object({
+  Description: z.string().optional(),
+  Policy: z.string().optional(),
+  KeySpec: z.literal('ECC_NIST_P256').optional(),
+  KeyUsage: z.literal('SIGN_VERIFY').optional(),
+  Tags,
+})
+const SignInput = z.object({
+  KeyId: z.string(),
+  Message: z.base64().refine((text) => Buffer.from(text, 'base64').length <= 4096),
+  MessageType: z.literal('RAW'),
+  SigningAlgorithm: z.literal('ECDSA_SHA_256'),
+})
 const KeyIdInput = z.object({ KeyId: z.string() })
 const CreateAliasInput = z.object({ AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() })
 const Context = z.record(z.string(), z.string()).optional()
@@ -73,6 +94,19 @@ export const createKms = (
     return open(rootKey, textOf(row, 'id'), bytesOf(row, 'material'))
   }
 
+  const createSigner = (id: string): void => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const sealed = seal(rootKey, id, privateKey.export({ format: 'der', type: 'pkcs8' }))
+    const published = publicKey.export({ format: 'der', type: 'spki' })
+    database.run('INSERT INTO kms_signer (id, sealed, public) VALUES (?, ?, ?)', id, sealed, published)
+  }
+
+  const signerOf = (key: ReturnType<typeof find>) => {
+    const row = database.get('SELECT sealed, public FROM kms_signer WHERE id = ?', textOf(key, 'id'))
+    if (row === null) throw new AwsFault('InvalidKeyUsageException', `${textOf(key, 'arn')} is not for signing`)
+    return row
+  }
+
   const metadata = (row: ReturnType<typeof find>) => ({
     KeyId: textOf(row, 'id'),
     Arn: textOf(row, 'arn'),
@@ -96,7 +130,25 @@ export const createKms = (
         ],
         clock.now().toISOString(),
       )
+      if (input.KeySpec !== undefined) createSigner(id)
       return { KeyMetadata: metadata(find(id)) }
+    },
+    GetPublicKey: (raw) => {
+      const key = find(KeyIdInput.parse(raw).KeyId)
+      return { KeyId: textOf(key, 'arn'), PublicKey: bytesOf(signerOf(key), 'public').toString('base64') }
+    },
+    Sign: (raw) => {
+      const input = SignInput.parse(raw)
+      usableMaterial(input.KeyId)
+      const key = find(input.KeyId)
+      const sealed = bytesOf(signerOf(key), 'sealed')
+      const privateKey = createPrivateKey({
+        key: open(rootKey, textOf(key, 'id'), sealed),
+        format: 'der',
+        type: 'pkcs8',
+      })
+      const signature = sign('sha256', fromBase64(input.Message), privateKey)
+      return { KeyId: textOf(key, 'arn'), Signature: signature.toString('base64') }
     },
     DescribeKey: (raw) => ({ KeyMetadata: metadata(find(KeyIdInput.parse(raw).KeyId)) }),
     CreateAlias: (raw) => {

@@ -313,6 +313,6 @@ describe('small rules', () => {
         .properties.githubToken,
     ).toBeDefined()
     expect(document.paths['/api/invites/inspect'].post.responses['404'].description).toContain('invite_invalid')
-    expect(Object.values(document.paths).flatMap((path: any) => Object.keys(path))).toHaveLength(37)
+    expect(Object.values(document.paths).flatMap((path: any) => Object.keys(path))).toHaveLength(38)
   })
 })

@@ -120,6 +120,7 @@ describe('what holds data', () => {
         'RequestsC42AC379',
         'RequestsPolicy268960DC',
         'SessionKeys7DB38201',
+        'SupportCa7F6C53D5',
       ])
     })
   })

@@ -16,7 +16,8 @@ export const createResources = async (aws: EmbeddedAws, templates: Templates): P
   const clients = aws.createClients()
 
   for (const key of ofType('AWS::KMS::Key')) {
-    const { KeyMetadata } = await clients.kms.send(new CreateKeyCommand({ Description: key.id }))
+    const { KeySpec, KeyUsage } = key.Properties
+    const { KeyMetadata } = await clients.kms.send(new CreateKeyCommand({ Description: key.id, KeySpec, KeyUsage }))
     bind(key, { Ref: KeyMetadata?.KeyId ?? '', Arn: KeyMetadata?.Arn ?? '' })
   }
   for (const table of ofType('AWS::DynamoDB::Table')) {

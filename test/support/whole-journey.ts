@@ -11,6 +11,8 @@ import type { Templates } from './templates.ts'
  * is needed by nobody, and its grant can go.
  */
 
+/** The public half of a key that nobody has. */
+const THROW_AWAY_KEY = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'A'.repeat(43)}`
 const NEW_PASSWORD = 'another tractor on the moon'
 
 /** Lets time pass for all sessions: each is to be touched at its next use. */
@@ -198,6 +200,8 @@ export const walkWhole = async (house: Deployed, templates: Templates): Promise<
   await reach(ana, first.id, 'ready')
   await leaveMerge(house, ana, tenant.id, first.id, journey)
   must(await help.get('/api/agents'), 403, 'a tenant’s list as support')
+  const certificate = { agentId: first.id, publicKey: THROW_AWAY_KEY, reason: 'Ticket 4711' }
+  must(await help.post('/api/support/certificates', certificate), 201, 'a certificate')
   ageSessions(house)
   for (const [who, path] of [
     [ana, '/api/agents'],

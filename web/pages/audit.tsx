@@ -37,6 +37,7 @@ const PREDICATES: Record<AuditAction, string> = {
   'agent.onboarded': 'onboarded {agent}',
   'agent.credentials_changed': 'changed the {kinds} of {agent}',
   'agent.support_access_on': 'allowed support access to {agent}',
+  'support.certificate_issued': 'was let in for support',
   'agent.support_access_off': 'turned support access to {agent} off',
   'agent.stop_requested': 'asked {agent} to stop',
   'agent.start_requested': 'asked {agent} to start',

@@ -35,7 +35,7 @@ const MAIL_WORDS: Record<NonNullable<Invite['mail']>['state'], string> = {
 
 const handOver = ({ email, isMailed }: Issued): string =>
   isMailed
-    ? `The link for ${email}. A mail with it is on its way; it is not shown again.`
+    ? `The link for ${email}. A mail with it is on its way; the link is not shown again.`
     : `The link for ${email}. This installation sends no mail: hand the link over yourself. It is not shown again.`
 
 const isRole = (text: string): text is keyof typeof ROLES => text in ROLES

@@ -9,13 +9,3 @@ export const NotFound = () => (
     </p>
   </div>
 )
-
-export const SupportHome = () => (
-  <div class="stack">
-    <PageTitle title="Support">You are signed in as support</PageTitle>
-    <p>There is nothing for you to do in the browser yet. Your password, sessions and API tokens are in Settings.</p>
-    <p>
-      <a href="/settings">Open Settings</a>
-    </p>
-  </div>
-)
