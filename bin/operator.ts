@@ -25,7 +25,7 @@ const HELP = `npm run operator -- <command> [--stage prod] [--outputs cdk-output
   restore-rows <from> <to>  put back rows that are missing, from a restored table
                             (<to> is directory, agents or audit)
 
-AWS credentials and region come from where the AWS tools look: AWS_PROFILE, AWS_REGION and so on.
+AWS credentials come from where the AWS tools look: AWS_PROFILE and so on. The region is that of the deploy.
 `
 
 const SITE = fileURLToPath(new URL('../dist/web', import.meta.url))
@@ -139,8 +139,9 @@ const run = async (): Promise<number> => {
       throw new Misuse(`${values.outputs} has no ${output}. Deploy this version once, then try again.`)
     return value
   }
+  const place = { region: known('Region') }
   const operator = createOperator(
-    { dynamo: createDynamoClient({}), secrets: createSecretsClient({}), s3: createS3Client({}) },
+    { dynamo: createDynamoClient(place), secrets: createSecretsClient(place), s3: createS3Client(place) },
     {
       siteOrigin: known('SiteOrigin'),
       siteBucket: known('SiteBucket'),

@@ -1,4 +1,4 @@
-import { VIEWER_ADDRESS_HEADER, SITE_PAGES } from '../lambdas/contract/site.ts'
+import { NOT_FOUND_MARK, SITE_PAGES, VIEWER_ADDRESS_HEADER } from '../lambdas/contract/site.ts'
 
 /**
  * Code that runs at the edge (Amazon CloudFront developer guide, "CloudFront Functions", runtime 2.0). Rendered from the same
@@ -26,10 +26,14 @@ function handler(event) {
 }
 `
 
-/** The page for unknown paths is a file like any other to S3: here it gets its status. */
+/** The page for unknown paths is a file like any other to S3, marked when it was uploaded: here it gets its status. */
 export const notFoundStatusCode = (): string => `function handler(event) {
   var response = event.response;
-  if (event.request.uri === '/404.html') { response.statusCode = 404; response.statusDescription = 'Not Found'; }
+  if (response.headers['${NOT_FOUND_MARK}'] && response.statusCode === 200) {
+    response.statusCode = 404;
+    response.statusDescription = 'Not Found';
+  }
+  delete response.headers['${NOT_FOUND_MARK}'];
   return response;
 }
 `

@@ -30,10 +30,11 @@ export const createStacks = (app: App, config: DeployConfig, version: string, bu
   })
   const observability = new ObservabilityStack(app, 'VestibuleObservability', {
     ...named('observability'),
-    ...{ data, network, web, controlPlane, config },
+    ...{ data, network, web, controlPlane, config, version, bundles },
   })
   tellOperator(data, {
     Stage: config.stage,
+    Region: data.region,
     DirectoryTable: data.directoryTable.tableName,
     AgentsTable: data.agentsTable.tableName,
     AuditTable: data.auditTable.tableName,

@@ -10,7 +10,7 @@ import { type AgentUnknown, changeAgent, type ChangeAgentDeps } from './change-a
 import type { ProvisionRequests } from './provision-requests.aws.ts'
 
 export interface LifecycleDeps extends ChangeAgentDeps {
-  requests: ProvisionRequests
+  requests: Pick<ProvisionRequests, 'put'>
   clock: Clock
 }
 

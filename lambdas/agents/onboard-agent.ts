@@ -26,7 +26,7 @@ export interface OnboardDeps extends ChangeAgentDeps {
   tenants: TenantStore
   vault: CredentialVault
   tenantKeys: TenantKeys
-  requests: ProvisionRequests
+  requests: Pick<ProvisionRequests, 'put'>
   sessionKeys: SessionKeySource
   clock: Clock
   random: Random

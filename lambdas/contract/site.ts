@@ -38,3 +38,7 @@ export const HASHED_FILES = 'assets/'
 export const VIEWER_ADDRESS_HEADER = 'x-vestibule-viewer-address'
 /** What our edge proves itself with to the API. */
 export const ORIGIN_PROOF_HEADER = 'x-vestibule-origin-proof'
+
+/** The page that says that there is nothing, and the header by which the edge knows it: S3 metadata of that name. */
+export const NOT_FOUND_PAGE = '404.html'
+export const NOT_FOUND_MARK = 'x-amz-meta-not-found'

@@ -36,6 +36,8 @@ export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace }) => {
           new CreateKeyCommand({
             Description: `Vestibule ${place.stage}: credentials of ${tenantId}`,
             Policy: tenantKeyPolicy(place, tenantId),
+            // The policy leaves the account in charge and us without the right to change it: that is not a lock-out.
+            BypassPolicyLockoutSafetyCheck: true,
             Tags: [
               { TagKey: TAGS.stage, TagValue: place.stage },
               { TagKey: TAGS.tenant, TagValue: tenantId },
@@ -44,12 +46,15 @@ export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace }) => {
         ),
       )
       const { KeyId: keyId, Arn: arn = '' } = created.KeyMetadata ?? {}
-      await callAws('kms', () => kms.send(new EnableKeyRotationCommand({ KeyId: keyId })))
       const named = await tryAws('kms', ['AlreadyExistsException'], () =>
         kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: keyId })),
       )
-      if (named.ok) return arn
-      await callAws('kms', () =>
+      if (named.ok) {
+        await callAws('kms', () => kms.send(new EnableKeyRotationCommand({ KeyId: keyId })))
+        return arn
+      }
+      // A fresh tag may take minutes to count (AWS KMS, "Using tags to control access"): what is refused is left to the sweep.
+      await tryAws('kms', ['AccessDeniedException'], () =>
         kms.send(new ScheduleKeyDeletionCommand({ KeyId: keyId, PendingWindowInDays: TENANT_KEY_DELETION_DAYS })),
       )
       const winner = await find(alias)

@@ -23,10 +23,7 @@ const deps = createAgentsDeps(
   { ...names, agentsTable: env.AGENTS_TABLE, agentsPerTenant: env.AGENTS_PER_TENANT },
   ambient,
   {
-    requests: {
-      put: async (agent, verb) => (await requests()).put(agent, verb),
-      get: async (key) => (await requests()).get(key),
-    },
+    requests: { put: async (agent, verb) => (await requests()).put(agent, verb) },
     tenantKeys: { ensure: async (tenantId) => (await tenantKeys()).ensure(tenantId) },
     proof: { keys: createIssuerKeys(issuer), issuer: issuer ?? '', audience: proofAudience(env.SITE_ORIGIN) },
   },

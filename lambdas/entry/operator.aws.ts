@@ -9,8 +9,8 @@ import * as z from 'zod/mini'
 import { createAuditTrail } from '../audit/audit-trail.aws.ts'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import type { AuditAction } from '../contract/audit.ts'
-import { PLATFORM_CHAIN } from '../contract/names.ts'
-import { HASHED_FILES } from '../contract/site.ts'
+import { OUTBOX_PARTITION, PLATFORM_CHAIN } from '../contract/names.ts'
+import { HASHED_FILES, NOT_FOUND_MARK, NOT_FOUND_PAGE } from '../contract/site.ts'
 import type { Result } from '../core/result.ts'
 import { bootstrapInvite } from '../invites/bootstrap-invite.ts'
 import { createInviteStore } from '../invites/invite-store.aws.ts'
@@ -35,6 +35,9 @@ export interface SiteFile {
 
 const SLOTS = z.record(z.string(), z.string())
 const PROOF_BYTES = 48
+
+const endsByDeletion = ({ pk, sk }: Record<string, unknown>): boolean =>
+  /^(?:SESSION|TOKEN|MAIL)#|^PENDING$/.test(String(sk)) || pk === OUTBOX_PARTITION
 
 /** What the operator does with AWS credentials of their own, past every function: it works where nothing else does yet. */
 export const createOperator = (
@@ -78,8 +81,8 @@ export const createOperator = (
     },
 
     /**
-     * Puts back the rows that a table has lost, from one that was restored beside it. A row that is there stays as it is, so
-     * running it again, or while people work, does no harm.
+     * Puts back the rows that a table has lost, from one that was restored beside it. A row that is there stays as it is. Rows
+     * whose absence means something stay away: sessions and tokens that were ended, invites and mails that were settled.
      */
     restoreRows: async (fromTable: string, toTable: string): Promise<{ restored: number; kept: number }> => {
       let restored = 0
@@ -89,7 +92,7 @@ export const createOperator = (
         const page = await callAws('dynamodb', () =>
           dynamo.send(new ScanCommand({ TableName: fromTable, ConsistentRead: true, ExclusiveStartKey: startKey })),
         )
-        for (const row of page.Items ?? []) {
+        for (const row of (page.Items ?? []).filter((item) => !endsByDeletion(item))) {
           const [partition] = 'chain' in row && 'sequence' in row ? ['#chain'] : ['pk']
           const put = await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
             dynamo.send(
@@ -122,6 +125,7 @@ export const createOperator = (
               Key: name,
               Body: body,
               ContentType: type,
+              ...(name === NOT_FOUND_PAGE ? { Metadata: { [NOT_FOUND_MARK.replace('x-amz-meta-', '')]: 'yes' } } : {}),
               CacheControl: name.startsWith(HASHED_FILES) ? 'public, max-age=31536000, immutable' : 'no-cache',
             }),
           ),

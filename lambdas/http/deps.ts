@@ -49,7 +49,7 @@ export type AgentsDeps = CommonDeps & {
   attempts: AttemptStore
   vault: CredentialVault
   tenantKeys: TenantKeys
-  requests: ProvisionRequests
+  requests: Pick<ProvisionRequests, 'put'>
   proof: ProofVerifier
   agentsPerTenant: number
 }

@@ -58,8 +58,9 @@ const sendOne = async (deps: SendMailDeps, mail: OutboxMail): Promise<Outcome> =
     await deps.outbox.drop(mail)
     return 'done'
   }
+  const link = await deps.seal.open(mail.inviteId, mail.sealedLink)
   if (!(await deps.outbox.claim(mail, now))) return 'done'
-  const sent = await deps.mailer.send(invite, await deps.seal.open(mail.inviteId, mail.sealedLink))
+  const sent = await deps.mailer.send(invite, link)
   if (sent.ok) {
     await settle(deps, mail, 'sent')
     return 'done'

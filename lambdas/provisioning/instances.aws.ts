@@ -1,4 +1,5 @@
 import {
+  type _InstanceType,
   DescribeInstancesCommand,
   type EC2Client,
   type Instance,
@@ -34,6 +35,8 @@ const NO_CAPACITY = [
   'InsufficientHostCapacity',
   'InsufficientAddressCapacity',
   'InsufficientFreeAddressesInSubnet',
+  // The zone does not have machines of this type: another may.
+  'Unsupported',
 ]
 const SPENT = ['IdempotentInstanceTerminated', 'IdempotentParameterMismatch']
 const REFUSED = [
@@ -44,11 +47,13 @@ const REFUSED = [
   'InvalidSubnetID.NotFound',
   'UnauthorizedOperation',
   'OptInRequired',
-  'Unsupported',
 ]
 
 /** The root device of Amazon Linux 2023 and of Debian on EC2. */
 const ROOT_DEVICE = '/dev/xvda'
+
+/** Which types exist is for EC2 to say; the SDK's list is as old as the SDK. */
+const isInstanceType = (text: string): text is _InstanceType => text !== ''
 
 const STATES: readonly InstanceState[] = ['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated']
 
@@ -105,6 +110,7 @@ export const createInstances = (deps: { ec2: EC2Client; region: string; accountI
             ClientToken: attempt.clientToken,
             LaunchTemplate: { LaunchTemplateId: attempt.launchTemplateId, Version: '$Default' },
             ImageId: attempt.amiId,
+            InstanceType: isInstanceType(attempt.instanceType) ? attempt.instanceType : undefined,
             MinCount: 1,
             MaxCount: 1,
             SubnetId: attempt.subnetId,

@@ -18,7 +18,13 @@ export const addAllowList = (scope: Construct, vpc: ec2.IVpc, config: DeployConf
   const everything = new resolver.CfnFirewallDomainList(scope, 'EveryName', { domains: ['*'] })
   const rules = new resolver.CfnFirewallRuleGroup(scope, 'NameRules', {
     firewallRules: [
-      { priority: 100, action: 'ALLOW', firewallDomainListId: allowed.attrId },
+      // Where an allowed name leads is for its owner to say: else every name on the way would have to be listed.
+      {
+        priority: 100,
+        action: 'ALLOW',
+        firewallDomainListId: allowed.attrId,
+        firewallDomainRedirectionAction: 'TRUST_REDIRECTION_DOMAIN',
+      },
       { priority: 200, action: 'BLOCK', blockResponse: 'NXDOMAIN', firewallDomainListId: everything.attrId },
     ],
   })

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib'
+import { Duration, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import { allow } from '../rights/statements.ts'
@@ -18,16 +18,25 @@ export const addBreakGlass = (
     assumedBy: new iam.ArnPrincipal(principalArn).withConditions({
       Bool: { 'aws:MultiFactorAuthPresent': 'true' },
       DateLessThan: { 'aws:CurrentTime': until },
+      // STS of another region would write its trail there, where no alarm listens.
+      StringEquals: { 'aws:RequestedRegion': Stack.of(scope).region },
     }),
     maxSessionDuration: Duration.hours(1),
   })
   const tables = [data.agentsTable, data.auditTable].map(({ tableArn }) => tableArn)
   const notAfter = { DateLessThan: { 'aws:CurrentTime': until } }
   role.addToPolicy(allow(['dynamodb:GetItem', 'dynamodb:Query'], tables, notAfter))
-  role.addToPolicy(allow(['kms:Decrypt'], [data.key.keyArn], notAfter))
+  const { region } = Stack.of(scope)
+  const via = ['dynamodb', 'sqs'].map((service) => `${service}.${region}.amazonaws.com`)
+  role.addToPolicy(
+    allow(['kms:Decrypt', 'kms:GenerateDataKey'], [data.key.keyArn], {
+      ...notAfter,
+      StringEquals: { 'kms:ViaService': via },
+    }),
+  )
   role.addToPolicy(
     allow(
-      ['logs:FilterLogEvents', 'logs:StartQuery'],
+      ['logs:FilterLogEvents'],
       controlPlane.functions.map(({ logGroup }) => logGroup.logGroupArn),
       notAfter,
     ),
@@ -39,5 +48,6 @@ export const addBreakGlass = (
       notAfter,
     ),
   )
+  role.addToPolicy(allow(['sqs:SendMessage'], [controlPlane.provisionQueue.queueArn], notAfter))
   return role
 }

@@ -32,12 +32,21 @@ export const createDataKey = (scope: Construct, id: string): kms.Key => {
   }
   const both = ['kms:Decrypt', 'kms:GenerateDataKey']
   const fromHere = { StringEquals: { 'aws:SourceAccount': account } }
-  allow('Logs', `logs.${region}.amazonaws.com`, ['kms:Encrypt', 'kms:Decrypt', 'kms:GenerateDataKey'], {
-    ArnLike: { 'kms:EncryptionContext:aws:logs:arn': `arn:aws:logs:${region}:${account}:log-group:*` },
-  })
+  allow(
+    'Logs',
+    `logs.${region}.amazonaws.com`,
+    ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
+    {
+      ArnLike: { 'kms:EncryptionContext:aws:logs:arn': `arn:aws:logs:${region}:${account}:log-group:*` },
+    },
+  )
   allow('EventsToQueues', 'events.amazonaws.com', both, fromHere)
   allow('AlarmsToTopic', 'cloudwatch.amazonaws.com', both, fromHere)
-  allow('TrailToBucket', 'cloudtrail.amazonaws.com', ['kms:GenerateDataKey'], fromHere)
-  allow('SiteThroughEdge', 'cloudfront.amazonaws.com', ['kms:Decrypt'], fromHere)
+  allow('TrailToBucket', 'cloudtrail.amazonaws.com', ['kms:GenerateDataKey*', 'kms:DescribeKey'], {
+    ArnLike: { 'aws:SourceArn': `arn:aws:cloudtrail:${region}:${account}:trail/*` },
+  })
+  allow('SiteThroughEdge', 'cloudfront.amazonaws.com', ['kms:Decrypt'], {
+    ArnLike: { 'aws:SourceArn': `arn:aws:cloudfront::${account}:distribution/*` },
+  })
   return key
 }

@@ -44,7 +44,6 @@ export const addMailer = (
     bundle,
     memoryMegabytes: 256,
     timeout: TIMEOUT,
-    reservedConcurrency: 2,
     deadLetters: unsent,
     logKey: key,
     logRetentionDays: config.logRetentionDays,
@@ -72,7 +71,12 @@ export const addMailer = (
     reportBatchItemFailures: true,
   })
   new events.Rule(scope, 'MailEvents', {
-    eventPattern: { source: ['aws.ses'], detailType: [...MailEvent.shape['detail-type'].options] },
+    // Of our own mails alone: the account may send others.
+    eventPattern: {
+      source: ['aws.ses'],
+      detail: { mail: { tags: { 'ses:configuration-set': [configurationSet.ref] } } },
+      detailType: [...MailEvent.shape['detail-type'].options],
+    },
     targets: [new targets.SqsQueue(queue, { deadLetterQueue: deadLetters })],
   })
   new events.Rule(scope, 'MailEveryMinute', {

@@ -15,9 +15,7 @@ export const instanceRights = (place: Place, audience: string): iam.PolicyStatem
   allow(['secretsmanager:GetSecretValue'], [place.agentSecrets], {
     StringEquals: { [`aws:ResourceTag/${TAGS.instanceArn}`]: THIS_INSTANCE },
   }),
-  allow(['kms:Decrypt'], [place.tenantKeys], {
-    StringEquals: { ...place.ofStage, ...place.viaService('secretsmanager') },
-  }),
+  allow(['kms:Decrypt'], [place.tenantKeys], place.forAgentSecrets),
   allow(['sts:GetWebIdentityToken'], ['*'], {
     'ForAllValues:StringEquals': { 'sts:IdentityTokenAudience': audience },
   }),

@@ -17,17 +17,24 @@ export interface Place {
   instances: string
   viaService: (service: string) => { 'kms:ViaService': string }
   ofStage: Record<string, string>
+  /** Use of a key by Secrets Manager for agents' secrets alone, and for its own probe when one is made. */
+  forAgentSecrets: Record<string, Record<string, string | string[]>>
 }
 
 export const placeOf = (scope: Construct, stage: string): Place => {
   const { region, account: accountId } = Stack.of(scope)
+  const agentSecrets = `arn:aws:secretsmanager:${region}:${accountId}:secret:vestibule/${stage}/tenant/ten_${ID}/agent/agt_${ID}-${SUFFIX}`
   return {
     ...{ stage, region, accountId },
-    agentSecrets: `arn:aws:secretsmanager:${region}:${accountId}:secret:vestibule/${stage}/tenant/ten_${ID}/agent/agt_${ID}-${SUFFIX}`,
+    agentSecrets,
     tenantKeys: `arn:aws:kms:${region}:${accountId}:key/*`,
     tenantAliases: `arn:aws:kms:${region}:${accountId}:alias/vestibule/${stage}/tenant/ten_${ID}`,
     instances: `arn:aws:ec2:${region}:${accountId}:instance/*`,
     viaService: (service) => ({ 'kms:ViaService': `${service}.${region}.amazonaws.com` }),
+    forAgentSecrets: {
+      StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
+      StringLike: { 'kms:EncryptionContext:SecretARN': [agentSecrets, 'RequestToValidateKeyAccess'] },
+    },
     ofStage: { [`aws:ResourceTag/${TAGS.stage}`]: stage },
   }
 }

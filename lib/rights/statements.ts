@@ -1,5 +1,7 @@
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
 import * as iam from 'aws-cdk-lib/aws-iam'
+import { SECRET_RECOVERY_DAYS } from '../../lambdas/contract/facts.ts'
+import type { Place } from './place.ts'
 
 type RowAction = 'GetItem' | 'BatchGetItem' | 'ConditionCheckItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query'
 
@@ -37,6 +39,12 @@ export const rows = (
     [table.tableArn],
     { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...leadingKeys] } },
   )
+
+/** Deleting an agent's secret so that it can be had back for a week; never at once (AWS Secrets Manager, DeleteSecret). */
+export const recoverableDelete = ({ agentSecrets }: Place): iam.PolicyStatement =>
+  allow(['secretsmanager:DeleteSecret'], [agentSecrets], {
+    NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': String(SECRET_RECOVERY_DAYS) },
+  })
 
 export const index = (table: dynamodb.ITable, name: string): iam.PolicyStatement =>
   allow(['dynamodb:Query'], [`${table.tableArn}/index/${name}`])

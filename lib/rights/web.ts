@@ -6,10 +6,11 @@ import {
   OUTBOX_PARTITION,
   SUPPORT_INDEX,
 } from '../../lambdas/contract/names.ts'
+import { TENANT_KEY_DELETION_DAYS } from '../../lambdas/contract/facts.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import type { DataStack } from '../stacks/data.ts'
 import type { Place } from './place.ts'
-import { allow, index, rows } from './statements.ts'
+import { allow, index, recoverableDelete, rows } from './statements.ts'
 
 /** To know who is calling, to keep counts, and to write down what was done: what every web function does. */
 const answering = (data: DataStack, place: Place): iam.PolicyStatement[] => [
@@ -63,24 +64,23 @@ export const agentsRights = (data: DataStack, place: Place): iam.PolicyStatement
       'secretsmanager:TagResource',
       'secretsmanager:GetSecretValue',
       'secretsmanager:PutSecretValue',
-      'secretsmanager:DeleteSecret',
     ],
     [place.agentSecrets],
   ),
+  recoverableDelete(place),
   allow(['s3:PutObject'], [data.requestsBucket.arnForObjects('requests/*')]),
   allow(['kms:GenerateDataKey'], [data.key.keyArn], { StringEquals: place.viaService('s3') }),
   allow(['kms:CreateKey', 'kms:TagResource'], ['*'], {
     StringEquals: { [`aws:RequestTag/${TAGS.stage}`]: place.stage },
   }),
   allow(['kms:CreateAlias'], [place.tenantAliases]),
-  allow(
-    ['kms:CreateAlias', 'kms:DescribeKey', 'kms:EnableKeyRotation', 'kms:ScheduleKeyDeletion'],
-    [place.tenantKeys],
-    { StringEquals: place.ofStage },
-  ),
-  allow(['kms:Decrypt', 'kms:GenerateDataKey'], [place.tenantKeys], {
-    StringEquals: { ...place.ofStage, ...place.viaService('secretsmanager') },
+  // Without the tag as a condition: a fresh tag may take minutes to count, and the first agent of a tenant would wait for it.
+  allow(['kms:CreateAlias', 'kms:DescribeKey', 'kms:EnableKeyRotation'], [place.tenantKeys]),
+  allow(['kms:ScheduleKeyDeletion'], [place.tenantKeys], {
+    StringEquals: place.ofStage,
+    NumericEquals: { 'kms:ScheduleKeyDeletionPendingWindowInDays': String(TENANT_KEY_DELETION_DAYS) },
   }),
+  allow(['kms:Decrypt', 'kms:GenerateDataKey'], [place.tenantKeys], place.forAgentSecrets),
 ]
 
 /** Agents whose tenants allow support, and the one right to sign; no secret but the two that every web function needs. */

@@ -5,7 +5,7 @@ import { TAGS } from '../../lambdas/contract/tags.ts'
 import type { DataStack } from '../stacks/data.ts'
 import type { NetworkStack } from '../stacks/network.ts'
 import type { Place } from './place.ts'
-import { allow, index, rows } from './statements.ts'
+import { allow, index, recoverableDelete, rows } from './statements.ts'
 
 /** What Lambda does with a function's role to read its queue. */
 const readingQueue = (queue: sqs.IQueue): iam.PolicyStatement =>
@@ -17,7 +17,7 @@ const decryptingData = (data: DataStack, place: Place, services: readonly string
   })
 
 /** One machine, from our template, in our subnets, tagged as ours, with its volume under its tenant's key. */
-const launching = (network: NetworkStack, place: Place): iam.PolicyStatement[] => {
+const launching = (network: NetworkStack, place: Place, amiId: string): iam.PolicyStatement[] => {
   const ec2 = `arn:aws:ec2:${place.region}:${place.accountId}`
   const tagged = { [`aws:RequestTag/${TAGS.stage}`]: place.stage }
   const template = `${ec2}:launch-template/${network.launchTemplateId}`
@@ -43,7 +43,7 @@ const launching = (network: NetworkStack, place: Place): iam.PolicyStatement[] =
       ],
       { ArnEquals: ourTemplate },
     ),
-    allow(['ec2:RunInstances'], [`arn:aws:ec2:${place.region}::image/${network.amiId}`], { ArnEquals: ourTemplate }),
+    allow(['ec2:RunInstances'], [`arn:aws:ec2:${place.region}::image/${amiId}`], { ArnEquals: ourTemplate }),
     allow(['ec2:CreateTags'], [place.instances, `${ec2}:volume/*`], {
       StringEquals: { ...tagged, 'ec2:CreateAction': 'RunInstances' },
     }),
@@ -53,17 +53,17 @@ const launching = (network: NetworkStack, place: Place): iam.PolicyStatement[] =
     allow(
       ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKeyWithoutPlaintext', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
       [place.tenantKeys],
-      { StringEquals: { ...place.ofStage, ...place.viaService('ec2') } },
+      { StringEquals: place.viaService('ec2') },
     ),
     allow(['kms:CreateGrant'], [place.tenantKeys], {
-      StringEquals: { ...place.ofStage, ...place.viaService('ec2') },
+      StringEquals: place.viaService('ec2'),
       Bool: { 'kms:GrantIsForAWSResource': 'true' },
     }),
   ]
 }
 
 /** Machines and the rows about them; how both functions that look after machines bring an agent further. */
-const converging = (data: DataStack, network: NetworkStack, place: Place): iam.PolicyStatement[] => {
+const converging = (data: DataStack, network: NetworkStack, place: Place, amiId: string): iam.PolicyStatement[] => {
   const groups = [network.agentSecurityGroupId, network.supportSecurityGroupId]
   return [
     rows(data.directoryTable, ['TENANT#*', 'CHAIN#*'], ['GetItem', 'UpdateItem']),
@@ -71,9 +71,10 @@ const converging = (data: DataStack, network: NetworkStack, place: Place): iam.P
     rows(data.agentsTable, ['TENANT#*', 'AGENT#*'], ['GetItem', 'PutItem']),
     rows(data.agentsTable, ['INSTANCE#*'], ['PutItem']),
     rows(data.agentsTable, ['TENANT#*'], ['DeleteItem']),
-    allow(['secretsmanager:TagResource', 'secretsmanager:DeleteSecret'], [place.agentSecrets]),
+    allow(['secretsmanager:TagResource'], [place.agentSecrets]),
+    recoverableDelete(place),
     allow(['ec2:DescribeInstances'], ['*']),
-    ...launching(network, place),
+    ...launching(network, place, amiId),
     allow(
       ['ec2:StopInstances', 'ec2:StartInstances', 'ec2:TerminateInstances', 'ec2:ModifyInstanceAttribute'],
       [place.instances],
@@ -93,11 +94,11 @@ export const provisionerRights = (
   data: DataStack,
   network: NetworkStack,
   place: Place,
-  queue: sqs.IQueue,
+  given: { queue: sqs.IQueue; amiId: string },
 ): iam.PolicyStatement[] => [
-  ...converging(data, network, place),
+  ...converging(data, network, place, given.amiId),
   rows(data.agentsTable, ['INSTANCE#*'], ['GetItem']),
-  readingQueue(queue),
+  readingQueue(given.queue),
   allow(['s3:GetObject'], [data.requestsBucket.arnForObjects('requests/*')]),
   decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
 ]
@@ -107,15 +108,13 @@ export const reconcilerRights = (
   data: DataStack,
   network: NetworkStack,
   place: Place,
-  deadLetters: sqs.IQueue,
+  given: { deadLetters: sqs.IQueue; amiId: string },
 ): iam.PolicyStatement[] => [
-  ...converging(data, network, place),
+  ...converging(data, network, place, given.amiId),
   index(data.agentsTable, PASSING_INDEX),
   allow(['secretsmanager:GetSecretValue'], [place.agentSecrets]),
-  allow(['kms:Decrypt'], [place.tenantKeys], {
-    StringEquals: { ...place.ofStage, ...place.viaService('secretsmanager') },
-  }),
-  allow(['sqs:SendMessage'], [deadLetters.queueArn]),
+  allow(['kms:Decrypt'], [place.tenantKeys], place.forAgentSecrets),
+  allow(['sqs:SendMessage'], [given.deadLetters.queueArn]),
   allow(['kms:GenerateDataKey'], [data.key.keyArn], { StringEquals: place.viaService('sqs') }),
   decryptingData(data, place, ['dynamodb', 'sqs']),
 ]

@@ -1,4 +1,4 @@
-import { Duration, Stack, type StackProps } from 'aws-cdk-lib'
+import { CfnParameter, Duration, Stack, type StackProps } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import * as events from 'aws-cdk-lib/aws-events'
@@ -15,6 +15,7 @@ import { routesOf } from '../api-routes.ts'
 import type { Bundles } from '../bundles.ts'
 import type { DeployConfig } from '../config.ts'
 import { addMailer } from '../constructs/mailer.ts'
+import { readOutputsAtDeploy } from '../constructs/weak-references.ts'
 import { ServiceFunction } from '../constructs/service-function.ts'
 import { createDeadLetters, WorkQueue } from '../constructs/work-queue.ts'
 import { instanceRights } from '../rights/instance.ts'
@@ -50,6 +51,7 @@ export class ControlPlaneStack extends Stack {
   readonly #data: DataStack
   readonly #config: DeployConfig
   readonly #bundles: Bundles
+  readonly #amiId: string
   readonly #place: Place
   /** Imported: the key's own policy says already which services may use it. */
   readonly #key: kms.IKey
@@ -60,11 +62,17 @@ export class ControlPlaneStack extends Stack {
     { data, network, web, config, version, bundles, ...props }: ControlPlaneProps,
   ) {
     super(scope, id, props)
+    readOutputsAtDeploy(this, { version, bundles, config })
     this.#data = data
     this.#config = config
     this.#bundles = bundles
     this.#place = placeOf(this, config.stage)
     this.#key = kms.Key.fromKeyArn(this, 'DataKey', data.key.keyArn)
+    this.#amiId = new CfnParameter(this, 'AgentImage', {
+      type: 'AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>',
+      default: config.amiParameter,
+      description: 'Looked up at each deploy; a launch writes down which image it got',
+    }).valueAsString
     this.addWebFunctions(web, version)
     this.provisionQueue = this.addProvisioner(network, web)
     this.addReconciler(network, web)
@@ -169,7 +177,7 @@ export class ControlPlaneStack extends Stack {
       ACCOUNT_ID: this.account,
       LAUNCH_TEMPLATE: network.launchTemplateId,
       SUBNETS: network.subnetIds.join(','),
-      AMI: network.amiId,
+      AMI: this.#amiId,
       INSTANCE_TYPE: this.#config.instanceType,
       AGENT_SECURITY_GROUP: network.agentSecurityGroupId,
       SUPPORT_SECURITY_GROUP: network.supportSecurityGroupId,
@@ -189,7 +197,7 @@ export class ControlPlaneStack extends Stack {
       reservedConcurrency: LAUNCHES_AT_A_TIME,
       ...this.logging,
       environment: this.launching(network, web),
-      rights: provisionerRights(this.#data, network, this.#place, queue),
+      rights: provisionerRights(this.#data, network, this.#place, { queue, amiId: this.#amiId }),
     })
     new lambda.EventSourceMapping(this, 'ProvisionerSource', {
       target: provisioner.handler,
@@ -229,7 +237,7 @@ export class ControlPlaneStack extends Stack {
       ...this.logging,
       deadLetters,
       environment: this.launching(network, web),
-      rights: reconcilerRights(this.#data, network, this.#place, deadLetters),
+      rights: reconcilerRights(this.#data, network, this.#place, { deadLetters, amiId: this.#amiId }),
     })
     new events.Rule(this, 'EveryMinute', {
       schedule: events.Schedule.rate(Duration.minutes(1)),

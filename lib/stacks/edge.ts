@@ -9,10 +9,19 @@ export const FIREWALL_OUTPUT = 'FirewallArn'
 /** Requests of one address in five minutes. The product's own limits are far below; this keeps floods from costing money. */
 const REQUESTS_PER_ADDRESS = 2_000
 
-const MANAGED_RULES = [
-  'AWSManagedRulesAmazonIpReputationList',
-  'AWSManagedRulesKnownBadInputsRuleSet',
-  'AWSManagedRulesCommonRuleSet',
+const COMMON_RULES = 'AWSManagedRulesCommonRuleSet'
+const MANAGED_RULES = ['AWSManagedRulesAmazonIpReputationList', 'AWSManagedRulesKnownBadInputsRuleSet', COMMON_RULES]
+
+/**
+ * Rules of the common set that look into bodies: only counted. A passphrase may hold `../` or `<script`, and five credentials
+ * are longer than 8 KB; what the API takes it checks itself, and puts into no page, shell or path.
+ */
+const ABOUT_BODIES = [
+  'SizeRestrictions_BODY',
+  'CrossSiteScripting_BODY',
+  'GenericLFI_BODY',
+  'GenericRFI_BODY',
+  'EC2MetaDataSSRF_BODY',
 ]
 
 const metrics = (metricName: string): wafv2.CfnWebACL.VisibilityConfigProperty => ({
@@ -35,14 +44,41 @@ export class EdgeStack extends Stack {
           name: 'rate',
           priority: 0,
           action: { block: {} },
-          statement: { rateBasedStatement: { limit: REQUESTS_PER_ADDRESS, aggregateKeyType: 'IP' } },
+          statement: {
+            rateBasedStatement: {
+              limit: REQUESTS_PER_ADDRESS,
+              aggregateKeyType: 'IP',
+              // Machines behind one address call in twice a minute each; the API counts them itself.
+              scopeDownStatement: {
+                notStatement: {
+                  statement: {
+                    byteMatchStatement: {
+                      fieldToMatch: { uriPath: {} },
+                      positionalConstraint: 'STARTS_WITH',
+                      searchString: '/api/agent/',
+                      textTransformations: [{ priority: 0, type: 'NONE' }],
+                    },
+                  },
+                },
+              },
+            },
+          },
           visibilityConfig: metrics('rate'),
         },
         ...MANAGED_RULES.map((name, index) => ({
           name,
           priority: index + 1,
           overrideAction: { none: {} },
-          statement: { managedRuleGroupStatement: { vendorName: 'AWS', name } },
+          statement: {
+            managedRuleGroupStatement: {
+              vendorName: 'AWS',
+              name,
+              ruleActionOverrides:
+                name === COMMON_RULES
+                  ? ABOUT_BODIES.map((rule) => ({ name: rule, actionToUse: { count: {} } }))
+                  : undefined,
+            },
+          },
           visibilityConfig: metrics(name),
         })),
       ],

@@ -1,4 +1,4 @@
-import { CfnParameter, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import * as ec2 from 'aws-cdk-lib/aws-ec2'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as logs from 'aws-cdk-lib/aws-logs'
@@ -30,15 +30,9 @@ export class NetworkStack extends Stack {
   readonly instanceRoleArn: string
   readonly instanceProfileArn: string
   readonly launchTemplateId: string
-  readonly amiId: string
 
   constructor(scope: Construct, id: string, { data, config, ...props }: NetworkProps) {
     super(scope, id, props)
-    this.amiId = new CfnParameter(this, 'AgentImage', {
-      type: 'AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>',
-      default: config.amiParameter,
-      description: 'Looked up at each deploy; a launch writes down which image it got',
-    }).valueAsString
     const isPrivate = config.egressProfile === 'private'
     this.vpc = new ec2.Vpc(this, 'Vpc', {
       ipAddresses: ec2.IpAddresses.cidr(ADDRESSES),
@@ -104,7 +98,6 @@ export class NetworkStack extends Stack {
   private createLaunchTemplate(profile: iam.CfnInstanceProfile, config: DeployConfig): ec2.CfnLaunchTemplate {
     return new ec2.CfnLaunchTemplate(this, 'LaunchTemplate', {
       launchTemplateData: {
-        imageId: this.amiId,
         instanceType: config.instanceType,
         iamInstanceProfile: { arn: profile.attrArn },
         metadataOptions: {

@@ -1,15 +1,20 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import * as cloudtrail from 'aws-cdk-lib/aws-cloudtrail'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import * as iam from 'aws-cdk-lib/aws-iam'
 import * as kms from 'aws-cdk-lib/aws-kms'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import * as sns from 'aws-cdk-lib/aws-sns'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions'
 import type { Construct } from 'constructs'
+import type { Bundles } from '../bundles.ts'
 import type { DeployConfig } from '../config.ts'
 import { Alarms } from '../constructs/alarms.ts'
 import { addBreakGlass } from '../constructs/break-glass.ts'
+import { readOutputsAtDeploy } from '../constructs/weak-references.ts'
+import { createDeadLetters } from '../constructs/work-queue.ts'
 import type { ControlPlaneStack } from './control-plane.ts'
 import type { DataStack } from './data.ts'
 import type { NetworkStack } from './network.ts'
@@ -21,9 +26,16 @@ export interface ObservabilityProps extends StackProps {
   web: WebStack
   controlPlane: ControlPlaneStack
   config: DeployConfig
+  version: string
+  bundles: Bundles
 }
 
 const SIGN_IN_REFUSALS_IN_FIVE_MINUTES = 50
+
+/** Users and the root have no session issuer: an event without one is somebody else too. */
+const anybodyBut = (roleArns: readonly string[]) => ({
+  sessionContext: { sessionIssuer: { arn: [{ 'anything-but': roleArns }, { exists: false }] } },
+})
 
 /** What wakes somebody up, and the one page that shows how it goes. */
 export class ObservabilityStack extends Stack {
@@ -33,24 +45,37 @@ export class ObservabilityStack extends Stack {
   readonly #controlPlane: ControlPlaneStack
   readonly #config: DeployConfig
   readonly #alarms: Alarms
+  readonly #untold: sqs.Queue
 
   constructor(
     scope: Construct,
     id: string,
-    { data, network, web, controlPlane, config, ...props }: ObservabilityProps,
+    { data, network, web, controlPlane, config, version, bundles, ...props }: ObservabilityProps,
   ) {
     super(scope, id, props)
+    readOutputsAtDeploy(this, { version, bundles, config })
     this.#data = data
     this.#network = network
     this.#web = web
     this.#controlPlane = controlPlane
     this.#config = config
+    const key = kms.Key.fromKeyArn(this, 'DataKey', data.key.keyArn)
     const topic = new sns.Topic(this, 'AlarmTopic', {
-      masterKey: kms.Key.fromKeyArn(this, 'DataKey', data.key.keyArn),
+      masterKey: key,
       enforceSSL: true,
     })
+    // Said, because enforceSSL replaces the default policy, which lets AWS services of the account publish.
+    topic.addToResourcePolicy(
+      new iam.PolicyStatement({
+        principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
+    )
     if (config.alarmEmail !== undefined) topic.addSubscription(new subscriptions.EmailSubscription(config.alarmEmail))
-    this.#alarms = new Alarms(this, topic)
+    this.#untold = createDeadLetters(this, 'UntoldDeadLetters', key)
+    this.#alarms = new Alarms(this, { topic, untold: this.#untold, stage: config.stage })
     this.watchQueues()
     this.watchFunctions()
     this.watchSecretsAndKeys()
@@ -67,7 +92,7 @@ export class ObservabilityStack extends Stack {
   }
 
   private watchQueues(): void {
-    for (const queue of this.#controlPlane.deadLetters) {
+    for (const queue of [...this.#controlPlane.deadLetters, this.#untold]) {
       this.#alarms.add(`${queue.node.path.split('/').slice(1).join('')}Filled`, {
         heading: 'dead-letters',
         says: 'Something could not be worked off and waits in a dead-letter queue.',
@@ -100,6 +125,19 @@ export class ObservabilityStack extends Stack {
       whenMissing: cloudwatch.TreatMissingData.BREACHING,
       periods: 2,
     })
+    const mailer = this.#controlPlane.functions.find(({ functionName }) => functionName === 'mailer')
+    if (mailer !== undefined) {
+      this.#alarms.add('MailFailing', {
+        heading: 'mail-failing',
+        says: 'Invites cannot be mailed.',
+        metric: this.#alarms.countLines(
+          'MailFailures',
+          mailer.logGroup,
+          logs.FilterPattern.stringValue('$.msg', '=', 'sending one mail failed'),
+        ),
+        threshold: 1,
+      })
+    }
     const refused = logs.FilterPattern.all(
       logs.FilterPattern.stringValue('$.operation', '=', 'POST /api/login'),
       logs.FilterPattern.any(
@@ -144,16 +182,15 @@ export class ObservabilityStack extends Stack {
           source: ['aws.secretsmanager'],
           detailType: ['AWS API Call via CloudTrail'],
           detail: {
-            eventName: ['GetSecretValue', 'BatchGetSecretValue'],
+            eventName: ['GetSecretValue'],
             requestParameters: { secretId: [{ wildcard: `*vestibule/${this.#config.stage}/tenant/*` }] },
-            userIdentity: { sessionContext: { sessionIssuer: { arn: [{ 'anything-but': readers }] } } },
+            userIdentity: anybodyBut(readers),
           },
         },
         says,
       ),
       threshold: 1,
     })
-    const agents = this.functionNamed('agents').role.roleArn
     const keySays = 'A key was disabled or is to be deleted.'
     this.#alarms.add('KeyDeletion', {
       heading: 'key-deletion',
@@ -165,8 +202,6 @@ export class ObservabilityStack extends Stack {
           detailType: ['AWS API Call via CloudTrail'],
           detail: {
             eventName: ['ScheduleKeyDeletion', 'DisableKey'],
-            // Of two first onboardings at a time, one throws its own new key away.
-            userIdentity: { sessionContext: { sessionIssuer: { arn: [{ 'anything-but': [agents] }] } } },
           },
         },
         keySays,
@@ -214,7 +249,12 @@ export class ObservabilityStack extends Stack {
       lifecycleRules: [{ expiration: Duration.days(365), noncurrentVersionExpiration: Duration.days(30) }],
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    new cloudtrail.Trail(this, 'Trail', { bucket, isMultiRegionTrail: false, includeGlobalServiceEvents: true })
+    new cloudtrail.Trail(this, 'Trail', {
+      bucket,
+      encryptionKey: key,
+      isMultiRegionTrail: false,
+      includeGlobalServiceEvents: true,
+    })
   }
 
   private addDashboard(): void {

@@ -19,6 +19,7 @@ const RunInput = z.object({
   ClientToken: z.string().max(64).optional(),
   LaunchTemplate: z.object({ LaunchTemplateId: z.string(), Version: z.string() }),
   ImageId: z.string().regex(/^ami-/),
+  InstanceType: z.string(),
   MinCount: z.literal(1),
   MaxCount: z.literal(1),
   SubnetId: z.string(),
@@ -129,7 +130,7 @@ export const createEc2 = (
     database.run(
       `INSERT INTO ec2_instance (id, token, zone, parameters, state, type, subnet, groups, tags, user_data, launched, guest)
        VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, '')`,
-      ...[id, input.ClientToken ?? null, zone, parameters, place.instanceType, input.SubnetId],
+      ...[id, input.ClientToken ?? null, zone, parameters, input.InstanceType, input.SubnetId],
       ...[JSON.stringify(input.SecurityGroupIds), JSON.stringify(tags), input.UserData, clock.now().toISOString()],
     )
     setState(id, 'pending')

@@ -9,6 +9,7 @@ const Comparison = z.union([
   z.strictObject({ prefix: z.string() }),
   z.strictObject({ wildcard: z.string() }),
   z.strictObject({ 'anything-but': z.array(z.string()) }),
+  z.strictObject({ exists: z.boolean() }),
 ])
 type Comparison = z.infer<typeof Comparison>
 
@@ -20,6 +21,7 @@ export const EventPattern: z.ZodType<EventPattern> = z.lazy(() =>
 
 const compare = (wanted: Comparison, value: unknown): boolean => {
   if (typeof wanted !== 'object' || wanted === null) return wanted === value
+  if ('exists' in wanted) return wanted.exists === (value !== undefined)
   if (typeof value !== 'string') return false
   if ('prefix' in wanted) return value.startsWith(wanted.prefix)
   if ('anything-but' in wanted) return !wanted['anything-but'].includes(value)
@@ -35,7 +37,8 @@ export const matchesPattern = (pattern: EventPattern, event: unknown): boolean =
   isRecord(event) &&
   Object.entries(pattern).every(([field, wanted]) => {
     const value = event[field]
-    if (!Array.isArray(wanted)) return matchesPattern(wanted, value)
+    // Of what is not there nothing can be asked but that it is not there.
+    if (!Array.isArray(wanted)) return matchesPattern(wanted, value ?? {})
     const values: unknown[] = Array.isArray(value) ? value : [value]
     return values.some((one) => wanted.some((comparison) => compare(comparison, one)))
   })

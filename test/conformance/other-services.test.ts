@@ -146,6 +146,7 @@ describe('what we rely on EC2 for', () => {
           ClientToken: 'conformance',
           LaunchTemplate: { LaunchTemplateId: 'lt', Version: '1' },
           ImageId,
+          InstanceType: 't4g.small',
           MinCount: 1,
           MaxCount: 1,
           SubnetId,

@@ -56,7 +56,10 @@ describe('the deployed artefact', () => {
   it('gives every known path its page and every other the page that says so, with its status', async () => {
     const ask = async (uri: string) => {
       const { uri: file } = await house.edge.forward({ method: 'GET', uri, headers: {} }, '203.0.113.1')
-      return [file, house.edge.respond(file, { statusCode: 200 }).statusCode]
+      const mark: [string, { value: string }][] =
+        file === '/404.html' ? [['x-amz-meta-not-found', { value: 'yes' }]] : []
+      const headers = Object.fromEntries(mark)
+      return [file, house.edge.respond(file, { statusCode: 200, headers }).statusCode]
     }
 
     expect(await ask('/')).toEqual(['/index.html', 200])

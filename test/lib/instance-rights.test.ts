@@ -82,15 +82,17 @@ describe('a machine', () => {
       ]).toEqual([action, false])
   })
 
-  it('C2 opens values only through Secrets Manager and under keys of its stage', () => {
+  it('C2 opens values only through Secrets Manager, and only of agents’ secrets of its stage', () => {
     const key = 'arn:aws:kms:eu-central-1:000000000000:key/k'
     const via = {
       'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com',
-      'aws:ResourceTag/vestibule-stage': 'full',
+      'kms:EncryptionContext:SecretARN': secret(AGENT),
     }
     expect(may('kms:Decrypt', key, via)).toBe(true)
-    expect(may('kms:Decrypt', key, { ...via, 'aws:ResourceTag/vestibule-stage': 'prod' })).toBe(false)
-    expect(may('kms:Decrypt', key, { 'aws:ResourceTag/vestibule-stage': 'full' })).toBe(false)
+    expect(
+      may('kms:Decrypt', key, { ...via, 'kms:EncryptionContext:SecretARN': secret(AGENT, { stage: 'prod' }) }),
+    ).toBe(false)
+    expect(may('kms:Decrypt', key, { 'kms:EncryptionContext:SecretARN': secret(AGENT) })).toBe(false)
     expect(may('kms:Encrypt', key, via)).toBe(false)
   })
 

@@ -32,12 +32,12 @@ describe('alarms', () => {
   it('watch every dead-letter queue', () => {
     const watched = alarms().filter(({ AlarmDescription }) => AlarmDescription.includes('#dead-letters'))
     const deadLetters = templates.ofType('AWS::SQS::Queue').filter(({ id }) => /DeadLetters/.test(id))
-    expect([watched.length, deadLetters.length]).toEqual([4, 4])
+    expect([watched.length, deadLetters.length]).toEqual([5, 5])
   })
 
   it('count log lines that the code writes', () => {
-    const code = ['reconcile.ts', 'converge-agent.ts']
-      .map((name) => readFileSync(`lambdas/provisioning/${name}`, 'utf8'))
+    const code = ['provisioning/reconcile.ts', 'invites/send-due-mail.ts']
+      .map((name) => readFileSync(`lambdas/${name}`, 'utf8'))
       .join('\n')
     const patterns = templates
       .ofType('AWS::Logs::MetricFilter')
@@ -45,8 +45,21 @@ describe('alarms', () => {
     const messages = patterns.flatMap((pattern) =>
       [...pattern.matchAll(/\$\.msg = "([^"]+)"/g)].map(([, message = '']) => message),
     )
-    expect(messages).toHaveLength(2)
+    expect(messages).toHaveLength(3)
     for (const message of messages) expect(code).toContain(`'${message}'`)
+  })
+
+  it('may be told to the topic by CloudWatch and EventBridge, and tell it in words that name the runbook', () => {
+    const statements = templates
+      .ofType('AWS::SNS::TopicPolicy')
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    const publishers = statements
+      .filter(({ Effect }: any) => Effect === 'Allow')
+      .map(({ Principal }: any) => Principal.Service)
+    expect(publishers).toEqual(expect.arrayContaining(['cloudwatch.amazonaws.com', 'events.amazonaws.com']))
+    const rules = templates.ofType('AWS::Events::Rule').filter(({ stack }) => stack === 'VestibuleObservability')
+    for (const { id, Properties } of rules)
+      expect([id, JSON.stringify(Properties.Targets)]).toEqual([id, expect.stringContaining('docs/runbook.md')])
   })
 
   it('are on one page', () => {
@@ -79,19 +92,24 @@ describe('what CloudTrail tells', () => {
     expect(reads('arn:aws:iam::000000000000:role/somebody')).toBe(true)
     expect(reads('arn:aws:iam::000000000000:role/somebody', 'vestibule/full/tenant/ten_a/agent/agt_b')).toBe(true)
     expect(reads(roleNamed('IdentityRole'))).toBe(true)
+    const byUser = {
+      ...call('aws.secretsmanager', 'GetSecretValue', '', { secretId }),
+      detail: { eventName: 'GetSecretValue', requestParameters: { secretId }, userIdentity: { type: 'IAMUser' } },
+    }
+    expect(matchesPattern(pattern, byUser)).toBe(true)
     expect(
       [roleNamed('AgentsRole'), roleNamed('ReconcilerRole'), roleNamed('InstanceRole')].map((by) => reads(by)),
     ).toEqual([false, false, false])
     expect(reads('arn:aws:iam::000000000000:role/somebody', 'another/secret')).toBe(false)
   })
 
-  it('trips when a key is ended by anybody but the function that throws its own new one away', () => {
+  it('trips whenever a key is ended, by whomever', () => {
     const pattern = patternOf('KeysEnding')
     expect(
       matchesPattern(pattern, call('aws.kms', 'ScheduleKeyDeletion', 'arn:aws:iam::000000000000:role/x', {})),
     ).toBe(true)
-    expect(matchesPattern(pattern, call('aws.kms', 'DisableKey', roleNamed('AgentsRole'), {}))).toBe(false)
-    expect(matchesPattern(pattern, call('aws.kms', 'ScheduleKeyDeletion', roleNamed('AgentsRole'), {}))).toBe(false)
+    expect(matchesPattern(pattern, call('aws.kms', 'DisableKey', roleNamed('AgentsRole'), {}))).toBe(true)
+    expect(matchesPattern(pattern, call('aws.kms', 'CreateKey', 'arn:aws:iam::000000000000:role/x', {}))).toBe(false)
   })
 
   it('R10 trips on each use of the break-glass role, which ends by itself', () => {
@@ -104,6 +122,7 @@ describe('what CloudTrail tells', () => {
     expect(role?.Properties.AssumeRolePolicyDocument.Statement[0].Condition).toEqual({
       Bool: { 'aws:MultiFactorAuthPresent': 'true' },
       DateLessThan: { 'aws:CurrentTime': '2027-01-31T12:00:00Z' },
+      StringEquals: { 'aws:RequestedRegion': 'eu-central-1' },
     })
   })
 })

@@ -48,7 +48,10 @@ export const createEdge = (templates: Templates, readSecret: (arn: string, field
       return { origin: origin.DomainName as string, uri: forwarded.uri, method: forwarded.method, headers }
     },
     /** What the viewer gets of an answer to a request that was forwarded as `uri`. */
-    respond: (uri: string, response: { statusCode: number }): { statusCode: number } => {
+    respond: (
+      uri: string,
+      response: { statusCode: number; headers: Record<string, { value: string }> },
+    ): { statusCode: number } => {
       const behaviour = behaviourOf(uri)
       const [onResponse] = behaviour.FunctionAssociations.filter(
         ({ EventType }: any) => EventType === 'viewer-response',

@@ -32,6 +32,7 @@ const OPERATORS: Record<string, (value: string, wanted: string) => boolean> = {
   ArnLike: (value, wanted) => like(wanted, value),
   Bool: (value, wanted) => value === wanted,
   NumericEquals: (value, wanted) => Number(value) === Number(wanted),
+  NumericGreaterThanEquals: (value, wanted) => Number(value) >= Number(wanted),
   NumericLessThan: (value, wanted) => Number(value) < Number(wanted),
   DateLessThan: (value, wanted) => new Date(value) < new Date(wanted),
 }

@@ -80,9 +80,12 @@ const secretsmanager = ({ operation, input }: AwsCall, { aws, dataKeyArn }: Surr
   const useKey = (action: string): IamRequest => ({
     action: `kms:${action}`,
     resource: key,
-    context: { ...via('secretsmanager'), ...keyTags(aws, key) },
+    context: { ...via('secretsmanager'), ...keyTags(aws, key), 'kms:EncryptionContext:SecretARN': resource },
   })
-  const own: IamRequest = { action: `secretsmanager:${operation}`, resource, context: {} }
+  const window = given.RecoveryWindowInDays
+  const context: IamRequest['context'] =
+    window === undefined ? {} : { 'secretsmanager:RecoveryWindowInDays': String(window) }
+  const own: IamRequest = { action: `secretsmanager:${operation}`, resource, context }
   switch (operation) {
     case 'GetSecretValue':
       return [own, ...(row === null ? [] : [useKey('Decrypt')])]
@@ -111,6 +114,9 @@ const kms = ({ operation, input }: AwsCall, { aws }: Surroundings): IamRequest[]
   if (key === null) return []
   const context = {
     ...keyTags(aws, key),
+    ...(given.PendingWindowInDays === undefined
+      ? {}
+      : { 'kms:ScheduleKeyDeletionPendingWindowInDays': String(given.PendingWindowInDays) }),
     ...Object.fromEntries(
       Object.entries<string>(given.EncryptionContext ?? {}).map(([name, value]) => [
         `kms:EncryptionContext:${name}`,

@@ -31,6 +31,8 @@ export const STACKS = [
   'VestibuleObservability',
 ]
 
+const STACK_NAMES = ['edge', 'data', 'network', 'web', 'control-plane', 'observability']
+
 const PSEUDO: Record<string, string> = {
   'AWS::Region': EMBEDDED_PLACE.region,
   'AWS::AccountId': EMBEDDED_PLACE.accountId,
@@ -64,6 +66,15 @@ export const readTemplates = (directory: string, mutate: Mutation = () => undefi
     return attribute === 'Ref' ? id : `arn:embedded:${id}:${attribute}`
   }
 
+  /** Stacks are called vestibule-<stage>-<name>; one of another region is what it is. */
+  const stackOutput = ({ StackName, OutputName }: { StackName: string; OutputName: string }) => {
+    const name = STACK_NAMES.find((one) => StackName.endsWith(`-${one}`)) ?? ''
+    const stack = STACKS[STACK_NAMES.indexOf(name)] ?? ''
+    const output = raw[stack]?.Outputs?.[OutputName]
+    if (output === undefined) throw new Error(`${StackName} has no output ${OutputName}`)
+    return name === 'edge' ? `arn:embedded:${StackName}:${OutputName}` : resolve(stack, output.Value)
+  }
+
   const resolve = (stack: string, value: unknown): any => {
     if (Array.isArray(value)) return value.map((one) => resolve(stack, one))
     if (typeof value !== 'object' || value === null) return value
@@ -86,7 +97,7 @@ export const readTemplates = (directory: string, mutate: Mutation = () => undefi
         return resolve(output.stack, output.value)
       }
       case 'Fn::GetStackOutput':
-        return `arn:embedded:${argument.StackName}:${argument.OutputName}`
+        return stackOutput(argument)
       case 'Fn::Join':
         return resolve(stack, argument[1]).join(argument[0])
       case 'Fn::Select':

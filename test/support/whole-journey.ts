@@ -149,7 +149,12 @@ const failSchedules = async (house: Deployed): Promise<void> => {
   house.beforeEachCall(async () => undefined)
 }
 
-const walkMail = async (house: Deployed, admin: Browser, { must, invite }: Journey): Promise<void> => {
+const walkMail = async (
+  house: Deployed,
+  templates: Templates,
+  admin: Browser,
+  { must, invite }: Journey,
+): Promise<void> => {
   const mailOf = async (id: string) =>
     must(await admin.get('/api/admin/invites'), 200, 'list invites').invites.find((one: any) => one.id === id).mail
       ?.state
@@ -165,7 +170,15 @@ const walkMail = async (house: Deployed, admin: Browser, { must, invite }: Journ
         {
           Source: 'aws.ses',
           DetailType: 'Email Bounced',
-          Detail: JSON.stringify({ mail: { tags: { invite: [id], code: [code] } } }),
+          Detail: JSON.stringify({
+            mail: {
+              tags: {
+                invite: [id],
+                code: [code],
+                'ses:configuration-set': [templates.ofType('AWS::SES::ConfigurationSet')[0]?.id],
+              },
+            },
+          }),
         },
       ],
     }),
@@ -210,7 +223,7 @@ export const walkWhole = async (house: Deployed, templates: Templates): Promise<
   ] as const)
     must(await who.get(path), 200, path)
   must(await admin.get('/api/support/agents'), 403, 'support’s list as admin')
-  await walkMail(house, admin, journey)
+  await walkMail(house, templates, admin, journey)
   must(await admin.post(`/api/admin/tenants/${tenant.id}/suspend`), 200, 'suspend')
   must(await admin.post(`/api/admin/tenants/${tenant.id}/resume`), 200, 'resume')
   await failSchedules(house)
