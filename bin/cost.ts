@@ -92,8 +92,8 @@ const idle: Row[] = [
     dollars: interfaces * zones * PRICE.interfaceEndpointHour * HOURS,
   },
   {
-    what: `${count('AWS::EC2::NatGateway')} NAT gateways`,
-    dollars: count('AWS::EC2::NatGateway') * PRICE.natHour * HOURS,
+    what: `${count('AWS::EC2::NatGateway')} NAT gateways, each with an address`,
+    dollars: count('AWS::EC2::NatGateway') * (PRICE.natHour + PRICE.publicAddressHour) * HOURS,
   },
   { what: `${names} names in DNS Firewall lists`, dollars: names * PRICE.domainListName },
   { what: 'tables, buckets, queues, functions, CloudFront, trail', dollars: 0 },

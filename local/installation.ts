@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { CreateTableCommand, DescribeTableCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb'
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  UpdateTableCommand,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb'
 import { PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge'
 import {
   CreateAliasCommand,
@@ -68,39 +73,48 @@ const attributesOf = (shape: TableShape) => {
   }))
 }
 
-const exists = async (action: () => Promise<unknown>): Promise<boolean> => {
+const toIndex = ([IndexName, keys]: [string, KeyNames]) => ({
+  IndexName,
+  KeySchema: keySchema(keys),
+  Projection: { ProjectionType: 'ALL' as const },
+})
+
+/** The names of a table's indexes, or null when there is no such table. */
+const readIndexes = async (dynamo: DynamoDBDocumentClient, TableName: string): Promise<string[] | null> => {
   try {
-    await action()
-    return true
+    const { Table } = await dynamo.send(new DescribeTableCommand({ TableName }))
+    return (Table?.GlobalSecondaryIndexes ?? []).map(({ IndexName = '' }) => IndexName)
   } catch (error) {
-    if (error instanceof Error && error.name === 'ResourceNotFoundException') return false
+    if (error instanceof Error && error.name === 'ResourceNotFoundException') return null
     throw error
   }
 }
 
-/** Makes one table in the shape that the product expects, if it is not there. */
+/** Makes one table in the shape that the product expects, or adds the indexes that one of an older version lacks. */
 export const createTable = async (
   dynamo: DynamoDBDocumentClient,
   tableName: string,
   shape: TableShape,
 ): Promise<void> => {
-  if (await exists(() => dynamo.send(new DescribeTableCommand({ TableName: tableName })))) return
-  const indexes = Object.entries(shape.indexes)
+  const existing = await readIndexes(dynamo, tableName)
+  const indexes = Object.entries(shape.indexes).map(toIndex)
+  const AttributeDefinitions = attributesOf(shape)
+  if (existing !== null) {
+    const missing = indexes.filter(({ IndexName }) => !existing.includes(IndexName)).map((Create) => ({ Create }))
+    if (missing.length > 0) {
+      await dynamo.send(
+        new UpdateTableCommand({ TableName: tableName, AttributeDefinitions, GlobalSecondaryIndexUpdates: missing }),
+      )
+    }
+    return
+  }
   await dynamo.send(
     new CreateTableCommand({
       TableName: tableName,
       BillingMode: 'PAY_PER_REQUEST',
       KeySchema: keySchema(shape.keys),
-      AttributeDefinitions: attributesOf(shape),
-      ...(indexes.length === 0
-        ? {}
-        : {
-            GlobalSecondaryIndexes: indexes.map(([IndexName, keys]) => ({
-              IndexName,
-              KeySchema: keySchema(keys),
-              Projection: { ProjectionType: 'ALL' as const },
-            })),
-          }),
+      AttributeDefinitions,
+      ...(indexes.length === 0 ? {} : { GlobalSecondaryIndexes: indexes }),
     }),
   )
   if (shape.timeToLive !== undefined) {

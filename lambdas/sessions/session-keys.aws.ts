@@ -17,12 +17,14 @@ const KeyBytes = z
     z.transform((text) => Buffer.from(text, 'base64')),
   )
   .check(z.refine((bytes) => bytes.length >= KEY_BYTES && new Set(bytes).size > KEY_BYTES / 4, { message: 'weak key' }))
+const Key = z.object({ kid: Kid, key: KeyBytes })
 /** Flat, because Secrets Manager can generate one field of a document, not a nested one. */
-const StoredKeys = z.object({
-  kid: Kid,
-  key: KeyBytes,
-  previous: z.optional(z.object({ kid: Kid, key: KeyBytes })),
-})
+const StoredKeys = z.extend(Key, { previous: z.optional(Key) })
+/** As version 0.1 stored them on one machine. */
+const NestedKeys = z.pipe(
+  z.object({ current: Key, previous: z.optional(Key) }),
+  z.transform(({ current, previous }) => ({ ...current, previous })),
+)
 
 /** The key that signs now and those that still verify: two during a rotation. */
 export interface SessionKeys {
@@ -41,7 +43,7 @@ export const createSessionKeySource = (deps: { secrets: SecretsManagerClient; se
     const { SecretString } = await callAws('secretsmanager', () =>
       deps.secrets.send(new GetSecretValueCommand({ SecretId: deps.secretId, VersionStage: 'AWSCURRENT' })),
     )
-    const parsed = StoredKeys.safeParse(JSON.parse(SecretString ?? 'null'))
+    const parsed = z.union([StoredKeys, NestedKeys]).safeParse(JSON.parse(SecretString ?? 'null'))
     if (!parsed.success)
       throw new DependencyError('session-keys', 'misused', new Error('session keys are missing or weak'))
     const { previous, ...current } = parsed.data

@@ -22,17 +22,16 @@ const placeholderFields = {
 }
 const condition = { ConditionExpression: z.string().optional(), ...placeholderFields }
 
+const KeySchema = z.array(z.object({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }))
+const IndexInput = z.object({ IndexName: z.string(), KeySchema })
 const CreateTableInput = z.object({
   TableName: z.string(),
-  KeySchema: z.array(z.object({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) })),
-  GlobalSecondaryIndexes: z
-    .array(
-      z.object({
-        IndexName: z.string(),
-        KeySchema: z.array(z.object({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) })),
-      }),
-    )
-    .optional(),
+  KeySchema,
+  GlobalSecondaryIndexes: z.array(IndexInput).optional(),
+})
+const UpdateTableInput = z.object({
+  TableName: z.string(),
+  GlobalSecondaryIndexUpdates: z.array(z.object({ Create: IndexInput })).min(1),
 })
 const GetInput = z.object({ TableName: z.string(), Key: ItemSchema })
 const BatchGetInput = z.object({ RequestItems: z.record(z.string(), z.object({ Keys: z.array(ItemSchema) })) })
@@ -345,11 +344,28 @@ export const createDynamoDb = (database: Database, clock: Clock) => {
     }
   }
 
+  const keysOf = (schema: { AttributeName: string; KeyType: 'HASH' | 'RANGE' }[]): KeyNames => ({
+    partition: schema.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '',
+    sort: schema.find(({ KeyType }) => KeyType === 'RANGE')?.AttributeName,
+  })
+
+  const setShape = (table: string, shape: TableShape): void => {
+    database.run('UPDATE ddb_table SET shape = ? WHERE name = ?', JSON.stringify(shape), table)
+    shapes.set(table, shape)
+  }
+
+  /** Adds an index and fills it with the rows that are there. */
+  const addIndex = (table: string, indexName: string, keys: KeyNames): void => {
+    const shape = shapeOf(table)
+    if (indexName in shape.indexes) throw validation('Attempting to create an index which already exists')
+    setShape(table, { ...shape, indexes: { ...shape.indexes, [indexName]: keys } })
+    for (const row of database.all('SELECT item FROM ddb_item WHERE tbl = ?', table)) {
+      const item = toItem(textOf(row, 'item'))
+      writeItem(table, keyOf(shape.keys, item), item)
+    }
+  }
+
   const createTable = (input: z.infer<typeof CreateTableInput>): void => {
-    const keysOf = (schema: { AttributeName: string; KeyType: 'HASH' | 'RANGE' }[]): KeyNames => ({
-      partition: schema.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '',
-      sort: schema.find(({ KeyType }) => KeyType === 'RANGE')?.AttributeName,
-    })
     const shape = {
       keys: keysOf(input.KeySchema),
       indexes: Object.fromEntries(
@@ -365,9 +381,7 @@ export const createDynamoDb = (database: Database, clock: Clock) => {
   }
 
   const setTimeToLive = (table: string, attribute: string): void => {
-    const shape = { ...shapeOf(table), timeToLive: attribute }
-    database.run('UPDATE ddb_table SET shape = ? WHERE name = ?', JSON.stringify(shape), table)
-    shapes.set(table, shape)
+    setShape(table, { ...shapeOf(table), timeToLive: attribute })
   }
 
   const TtlInput = z.object({ TableName: z.string(), TimeToLiveSpecification: z.object({ AttributeName: z.string() }) })
@@ -380,8 +394,16 @@ export const createDynamoDb = (database: Database, clock: Clock) => {
     },
     DescribeTable: (raw) => {
       const { TableName } = readInput(z.object({ TableName: z.string() }), raw)
-      shapeOf(TableName)
-      return { Table: { TableName, TableStatus: 'ACTIVE' } }
+      const GlobalSecondaryIndexes = Object.keys(shapeOf(TableName).indexes).map((IndexName) => ({ IndexName }))
+      return { Table: { TableName, TableStatus: 'ACTIVE', GlobalSecondaryIndexes } }
+    },
+    UpdateTable: (raw) => {
+      const { TableName, GlobalSecondaryIndexUpdates } = readInput(UpdateTableInput, raw)
+      database.transaction(() => {
+        for (const { Create } of GlobalSecondaryIndexUpdates)
+          addIndex(TableName, Create.IndexName, keysOf(Create.KeySchema))
+      })
+      return { TableDescription: { TableName, TableStatus: 'ACTIVE' } }
     },
     UpdateTimeToLive: (raw) => {
       const input = readInput(TtlInput, raw)
