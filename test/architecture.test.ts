@@ -5,7 +5,7 @@ import { ERROR_STATUS } from '../lambdas/contract/error-codes.ts'
 import * as names from '../lambdas/contract/names.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const PLACES = ['bin', 'lib', 'lambdas', 'local', 'web', 'bench']
+const PLACES = ['bin', 'cli', 'lib', 'lambdas', 'local', 'web', 'bench']
 
 const listSources = (place: string): string[] =>
   readdirSync(join(ROOT, place), { recursive: true, withFileTypes: true })
@@ -122,7 +122,7 @@ describe('the house', () => {
   it('lets lib and lambdas meet only in contract, and the site see only contract', () => {
     const found = violations(({ path, imports }) =>
       imports.flatMap(({ target, isType }) => [
-        (isIn(path, 'lib') || (isIn(path, 'bin') && path !== 'bin/operator.ts')) &&
+        (isIn(path, 'lib') || (isIn(path, 'bin') && !['bin/operator.ts', 'bin/cli.ts'].includes(path))) &&
           isIn(target, 'lambdas') &&
           !isIn(target, 'lambdas/contract') &&
           `imports ${target}`,
@@ -136,6 +136,20 @@ describe('the house', () => {
           !/(facts|credential-kinds|agent-name)\.ts$/.test(target) &&
           `ships ${target} to the browser; use import type`,
       ]),
+    )
+    expect(found).toEqual([])
+  })
+
+  it('lets the command line see the contract, the site’s client and the chain’s rules, and nothing else of the functions', () => {
+    const found = violations(({ path, imports }) =>
+      imports.map(
+        ({ target }) =>
+          isIn(path, 'cli') &&
+          isIn(target, 'lambdas') &&
+          !isIn(target, 'lambdas/contract') &&
+          !['lambdas/core/secret.ts', 'lambdas/audit/chain.ts'].includes(target) &&
+          `imports ${target}`,
+      ),
     )
     expect(found).toEqual([])
   })

@@ -45,26 +45,28 @@ const readError = async (response: Response): Promise<ApiError> => {
   }
 }
 
-/** Calls one operation of the API by its name in the contract; types of input and answer come from there. */
-export const call = async <N extends OperationName>(
-  name: N,
-  options: CallOptions<N> = {},
-): Promise<ApiResult<AnswerOf<N>>> => {
-  const [method = 'GET', path = ''] = name.split(' ')
-  const query = new URLSearchParams(Object.entries(options.query ?? {}))
-  const headers = new Headers()
-  if (options.body !== undefined) headers.set('content-type', 'application/json')
-  if (options.idempotencyKey !== undefined) headers.set('idempotency-key', options.idempotencyKey)
-  try {
-    const response = await fetch(fillPath(path, options.params ?? {}) + (query.size > 0 ? `?${query}` : ''), {
-      method,
-      headers,
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
-    })
-    if (!response.ok) return { ok: false, error: await readError(response) }
-    const value: AnswerOf<N> = response.status === 204 ? null : await response.json()
-    return { ok: true, value }
-  } catch {
-    return { ok: false, error: OFFLINE }
+/** What calls the API: at its own origin from the site, at another with a token from the command line. */
+export const createCall =
+  (site: { origin: string; headers?: Record<string, string>; fetch?: typeof fetch }) =>
+  /** Calls one operation of the API by its name in the contract; types of input and answer come from there. */
+  async <N extends OperationName>(name: N, options: CallOptions<N> = {}): Promise<ApiResult<AnswerOf<N>>> => {
+    const [method = 'GET', path = ''] = name.split(' ')
+    const query = new URLSearchParams(Object.entries(options.query ?? {}))
+    const headers = new Headers(site.headers)
+    if (options.body !== undefined) headers.set('content-type', 'application/json')
+    if (options.idempotencyKey !== undefined) headers.set('idempotency-key', options.idempotencyKey)
+    const url = `${site.origin}${fillPath(path, options.params ?? {})}${query.size > 0 ? `?${query}` : ''}`
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body)
+    try {
+      const response = await (site.fetch ?? fetch)(url, { method, headers, body })
+      if (!response.ok) return { ok: false, error: await readError(response) }
+      const value: AnswerOf<N> = response.status === 204 ? null : await response.json()
+      return { ok: true, value }
+    } catch {
+      return { ok: false, error: OFFLINE }
+    }
   }
-}
+
+export type Call = ReturnType<typeof createCall>
+
+export const call = createCall({ origin: '' })

@@ -58,6 +58,8 @@ export const AuditEventBody = z.strictObject({
   target: z.string(),
   detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   hash: z.string(),
+  /** Its place in its chain, from 1: with it and the hashes anybody can check the whole. */
+  sequence: z.int(),
   tenantId: z.optional(z.string()),
 })
 export const AuditPage = z.strictObject({ events: z.array(AuditEventBody), nextCursor: z.optional(z.string()) })

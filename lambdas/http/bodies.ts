@@ -101,5 +101,6 @@ export const toAuditBody = (event: AuditEvent): z.input<typeof AuditEventBody> =
   target: event.target,
   detail: event.detail,
   hash: event.hash,
+  sequence: event.sequence,
   ...(event.chain === PLATFORM_CHAIN ? {} : { tenantId: event.chain }),
 })

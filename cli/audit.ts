@@ -1,0 +1,68 @@
+import type { AuditEvent } from '../lambdas/audit/chain.ts'
+import { findChainBreak, genesisOf } from '../lambdas/audit/chain.ts'
+import { PLATFORM_CHAIN } from '../lambdas/contract/names.ts'
+import type { AnswerOf } from '../web/api.ts'
+import { type Context, must, textOption } from './context.ts'
+import { EXIT, type Found, Misuse } from './output.ts'
+
+type EventBody = AnswerOf<'GET /api/audit'>['events'][number]
+
+const readAll = async ({ call }: Context): Promise<EventBody[]> => {
+  const { account, tenant } = must(await call('GET /api/session'))
+  const events: EventBody[] = []
+  let cursor: string | undefined
+  do {
+    const query = { limit: '100', ...(cursor === undefined ? {} : { cursor }) }
+    const page = must(
+      account?.role === 'admin'
+        ? await call('GET /api/admin/audit', { query })
+        : await call('GET /api/audit', { query }),
+    )
+    events.push(...page.events.map((event) => (tenant === null ? event : { ...event, tenantId: tenant.id })))
+    cursor = page.nextCursor
+  } while (cursor !== undefined)
+  return events
+}
+
+const MEANING = {
+  missing: 'is not there',
+  altered: 'is not as it was written',
+  unlinked: 'does not follow from the one before it',
+  truncated: 'and all after it are gone',
+} as const
+
+/** Walks each chain from its first event and recomputes every hash. Names the first break. */
+export const verifyAudit = async (context: Context): Promise<Found> => {
+  const expected = textOption(context, 'expect')
+  const chains = Map.groupBy(await readAll(context), ({ tenantId }) => tenantId ?? PLATFORM_CHAIN)
+  const results = [...chains].map(([chain, bodies]) => {
+    let previousHash = genesisOf(chain).hash
+    const events: AuditEvent[] = bodies
+      .toSorted((left, right) => left.sequence - right.sequence)
+      .map(({ tenantId: _, ...body }) => {
+        const event = { ...body, chain, previousHash }
+        previousHash = body.hash
+        return event
+      })
+    const broken = findChainBreak(chain, events, null)
+    return { chain, events: events.length, lastHash: previousHash, broken }
+  })
+  if (expected !== undefined && !/^[0-9a-f]{64}$/.test(expected))
+    throw new Misuse('--expect is the hash that an earlier run printed.')
+  const isMissing =
+    expected !== undefined && ![...chains.values()].some((events) => events.some(({ hash }) => hash === expected))
+  const lines = results.map(({ chain, events, lastHash, broken }) =>
+    broken === null
+      ? `${chain}: ${events} events, whole. Last hash ${lastHash}`
+      : `${chain}: BROKEN. Event ${broken.sequence} ${MEANING[broken.problem]}.`,
+  )
+  if (isMissing) lines.push(`The event with the hash ${expected} is gone: the trail was cut short or written anew.`)
+  return {
+    value: { chains: results, expected: expected === undefined ? undefined : { hash: expected, found: !isMissing } },
+    words: [
+      ...lines,
+      'Keep the last hash: vestibule audit verify --expect <hash> says whether the trail still goes on from it.',
+    ].join('\n'),
+    exit: isMissing || results.some(({ broken }) => broken !== null) ? EXIT.refused : EXIT.done,
+  }
+}
