@@ -39,8 +39,8 @@ export const verifyAudit = async (context: Context): Promise<Found> => {
     let previousHash = genesisOf(chain).hash
     const events: AuditEvent[] = bodies
       .toSorted((left, right) => left.sequence - right.sequence)
-      .map(({ tenantId: _, ...body }) => {
-        const event = { ...body, chain, previousHash }
+      .map((body) => {
+        const { tenantId: _, ...event } = { ...body, chain, previousHash }
         previousHash = body.hash
         return event
       })

@@ -41,8 +41,7 @@ export const doctor = async (context: Context): Promise<Found> => {
         }
       : { what: 'site', good: false, says: `${context.site} does not answer. Check the address and your connection.` },
     ...(health.ok ? [await checkToken(context)] : []),
-    program(context, 'ssh', ['-V'], 'Not found. vestibule ssh needs OpenSSH.'),
-    program(context, 'ssh-keygen', ['-Q', '-f', '/dev/null', '-l'], 'Not found. vestibule ssh needs OpenSSH.'),
+    program(context, 'ssh', ['-Q', 'key-cert'], 'Not found, or without certificates. vestibule ssh needs OpenSSH.'),
     program(context, 'aws', ['--version'], 'Not found. vestibule ssh needs the AWS CLI, version 2, for its tunnel.'),
   ]
   const good = checks.every((check) => check.good)

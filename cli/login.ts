@@ -1,4 +1,4 @@
-import { Secret } from '../lambdas/core/secret.ts'
+import type { Secret } from '../lambdas/core/secret.ts'
 import { createCall } from '../web/api.ts'
 import { type Context, must } from './context.ts'
 import { EXIT, type Found, Misuse } from './output.ts'

@@ -18,14 +18,16 @@ export const toJson = (value: unknown): string =>
     (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   )
 
+const widthOf = (text: string): number => Array.from(text).length
+
 /** Rows under headings, each column as wide as its widest text. */
 export const table = (headings: readonly string[], rows: readonly (readonly string[])[]): string => {
   const all = [headings, ...rows].map((row) => row.map(plain))
-  const widths = headings.map((_, column) => Math.max(...all.map((row) => [...(row[column] ?? '')].length)))
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))))
   return all
     .map((row) =>
       row
-        .map((text, column) => text + ' '.repeat((widths[column] ?? 0) - [...text].length))
+        .map((text, column) => text + ' '.repeat((widths[column] ?? 0) - widthOf(text)))
         .join('  ')
         .trimEnd(),
     )

@@ -25,6 +25,7 @@ const RULES: Record<string, string> = {
   model_credential_required: 'Give a Claude Code token or an Anthropic API key: the agent needs one to think.',
   contains_email: 'Do not use your e-mail address in the password.',
   contains_name: 'Do not build the password around your tenant’s name.',
+  ed25519_or_ecdsa_p256: 'Paste one line of an Ed25519 or ECDSA P-256 public key, as ssh-keygen writes it.',
   well_known: 'This is one of the passwords that are tried first. Choose another.',
 }
 

@@ -37,7 +37,7 @@ const PREDICATES: Record<AuditAction, string> = {
   'agent.onboarded': 'onboarded {agent}',
   'agent.credentials_changed': 'changed the {kinds} of {agent}',
   'agent.support_access_on': 'allowed support access to {agent}',
-  'support.certificate_issued': 'was let in for support',
+  'support.certificate_issued': 'was let in to {agent} until {until}, giving as the reason “{reason}”',
   'agent.support_access_off': 'turned support access to {agent} off',
   'agent.stop_requested': 'asked {agent} to stop',
   'agent.start_requested': 'asked {agent} to start',
@@ -76,10 +76,14 @@ const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, who: 
     .filter(isKind)
     .map((kind) => KIND_NAMES[kind])
   const agent = names[event.target] ?? event.detail.name ?? 'an agent'
-  return `${actor} ${PREDICATES[event.action].replace('{agent}', String(agent)).replace('{kinds}', kinds.join(' and '))}.`.replace(
-    'You was',
-    'You were',
-  )
+  const words: Record<string, string> = {
+    agent: String(agent),
+    kinds: kinds.join(' and '),
+    reason: String(event.detail.reason ?? ''),
+    until: new Date(String(event.detail.until ?? event.at)).toLocaleTimeString([], { timeStyle: 'short' }),
+  }
+  const predicate = PREDICATES[event.action].replaceAll(/\{(\w+)\}/g, (_, word: string) => words[word] ?? '')
+  return `${actor} ${predicate}.`.replace('You was', 'You were')
 }
 
 interface TrailProps {
