@@ -15,6 +15,10 @@ export const STATUS_WORDS: Record<AgentStatus, string> = {
   failed: 'Failed',
 }
 
+export const UNREACHABLE_WORD = 'Unreachable'
+const UNREACHABLE_SENTENCE =
+  'The machine has not been heard for three minutes. It may come back by itself; if it does not, stop and start it.'
+
 const STATUS_SENTENCES: Record<AgentStatus, string> = {
   requested: 'Your request is stored. A machine will be asked for next.',
   launching: 'We asked AWS for a machine of your own.',
@@ -36,8 +40,14 @@ const BOOT_SENTENCES: Record<string, string> = {
   ready: 'The agent said that it is ready.',
 }
 
-export const statusSentence = ({ status, bootStep }: Pick<AgentBody, 'status' | 'bootStep'>): string =>
-  (status === 'booting' ? BOOT_SENTENCES[bootStep ?? ''] : undefined) ?? STATUS_SENTENCES[status]
+export const statusSentence = ({
+  status,
+  bootStep,
+  unreachableSince,
+}: Pick<AgentBody, 'status' | 'bootStep' | 'unreachableSince'>): string =>
+  unreachableSince !== undefined
+    ? UNREACHABLE_SENTENCE
+    : ((status === 'booting' ? BOOT_SENTENCES[bootStep ?? ''] : undefined) ?? STATUS_SENTENCES[status])
 
 const PASSING: readonly AgentStatus[] = ['requested', 'launching', 'booting', 'stopping', 'starting', 'deleting']
 

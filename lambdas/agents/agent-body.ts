@@ -1,9 +1,9 @@
 import type * as z from 'zod/mini'
 import type { AgentBody, SupportAgentBody } from '../contract/agents.ts'
-import type { Agent } from './agent.ts'
+import { type Agent, isSilent } from './agent.ts'
 
 /** Pure: no I/O, no clock. The agent as its tenant may see it: every field named, so that no other can slip out. */
-export const toAgentBody = (agent: Agent): AgentBody => ({
+export const toAgentBody = (agent: Agent, now: Date): AgentBody => ({
   id: agent.agentId,
   name: agent.name,
   status: agent.status,
@@ -22,6 +22,7 @@ export const toAgentBody = (agent: Agent): AgentBody => ({
       }),
   ...(agent.bootStep === undefined ? {} : { bootStep: agent.bootStep }),
   ...(agent.lastSeenAt === undefined ? {} : { lastSeenAt: agent.lastSeenAt }),
+  ...(isSilent(agent, now) ? { unreachableSince: agent.lastSeenAt } : {}),
   timeline: agent.timeline,
   createdAt: agent.createdAt,
   updatedAt: agent.updatedAt,

@@ -95,6 +95,10 @@ const owesWork = (agent: Agent): boolean => {
   return agent.instance !== undefined && agent.supportPathOpen !== agent.supportAccess
 }
 
+/** A running agent that has not been heard for as long as it takes to worry. */
+export const isSilent = ({ status, lastSeenAt }: Pick<Agent, 'status' | 'lastSeenAt'>, now: Date): boolean =>
+  status === 'ready' && lastSeenAt !== undefined && now >= addSeconds(new Date(lastSeenAt), SILENCE_SECONDS)
+
 /** Says when to look at an agent next: now while something is due, after a silence while it runs, never at rest. */
 export const withLookAt = (agent: Agent, now: Date): Agent => {
   const { lookAt: _, ...rest } = agent

@@ -130,7 +130,7 @@ const settle = async (
   next: Agent,
   previous: Agent,
 ): Promise<Result<AgentBody, { reason: 'agent_deleted' }>> => {
-  const answer = toAgentBody(next)
+  const answer = toAgentBody(next, deps.clock.now())
   if (await deps.agents.settleOnboarding(key, next, previous, answer)) return ok(answer)
   const [first, current] = await Promise.all([
     deps.agents.readIdempotency(next.tenantId, key),

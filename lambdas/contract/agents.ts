@@ -43,6 +43,8 @@ export const AgentBody = z.strictObject({
   instance: z.optional(z.strictObject({ id: z.string(), type: z.string(), zone: z.string(), launchedAt: Instant })),
   bootStep: z.optional(z.string()),
   lastSeenAt: z.optional(Instant),
+  /** A machine that should be heard every half minute and was not for three: since when. */
+  unreachableSince: z.optional(Instant),
   timeline: z.array(z.strictObject({ status: AgentStatus, at: Instant })),
   createdAt: Instant,
   updatedAt: Instant,

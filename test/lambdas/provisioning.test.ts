@@ -274,6 +274,24 @@ describe('credentials after a crash', () => {
   })
 })
 
+describe('a machine that falls silent', () => {
+  it('is shown as unreachable after three minutes, and no longer once it is heard', async () => {
+    const { house, ana } = await withTenant()
+    await ana.post('/api/agents', { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } })
+    await house.settle()
+    const read = async () => (await ana.get('/api/agents')).body.agents[0]
+    const { lastSeenAt } = await read()
+
+    house.clock.advanceSeconds(170)
+    expect([(await read()).status, (await read()).unreachableSince]).toEqual(['ready', undefined])
+    house.clock.advanceSeconds(11)
+    expect([(await read()).status, (await read()).unreachableSince]).toEqual(['ready', lastSeenAt])
+    await house.standIns()
+
+    expect((await read()).unreachableSince).toBeUndefined()
+  })
+})
+
 describe('keys and marks', () => {
   it('CLK-01 takes a new session key at once, and the old one until it is retired', async () => {
     const { house, ana } = await withTenant()

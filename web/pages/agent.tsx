@@ -288,7 +288,7 @@ export const AgentPage = () => {
         <PageTitle title={agent.name}>{agent.name}</PageTitle>
         <div aria-live="polite" class="stack tight">
           <p>
-            <Status status={agent.status} />
+            <Status status={agent.status} unreachableSince={agent.unreachableSince} />
           </p>
           <p class="quiet">{agent.reason === undefined ? statusSentence(agent) : ''}</p>
         </div>

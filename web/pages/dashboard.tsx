@@ -19,7 +19,7 @@ const Row = ({ agent }: { agent: AgentBody }) => (
       <a href={`/agents/${agent.id}`}>{agent.name}</a>
     </th>
     <td data-label="State">
-      <Status status={agent.status} />
+      <Status status={agent.status} unreachableSince={agent.unreachableSince} />
       {agent.reason !== undefined && <p class="small quiet">{agent.reason.message}</p>}
     </td>
     <td data-label="Since">

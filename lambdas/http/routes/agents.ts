@@ -34,9 +34,11 @@ type Verb = (deps: LifecycleDeps, input: LifecycleInput) => Promise<Result<Agent
 
 /** What a tenant does with its agents. */
 export const agentRoutes = (route: Endpoints, deps: AgentsDeps): void => {
+  const show = (agent: Agent) => toAgentBody(agent, deps.clock.now())
+
   route('GET /api/agents', async ({ tenant, query }) => {
     const { items, nextCursor } = await deps.agents.list(tenant.tenantId, query, query.include === 'deleted')
-    return ok({ body: { agents: items.map(toAgentBody), nextCursor } })
+    return ok({ body: { agents: items.map(show), nextCursor } })
   })
 
   route('POST /api/agents', async ({ principal, tenant, body, requestId, header }) => {
@@ -48,7 +50,7 @@ export const agentRoutes = (route: Endpoints, deps: AgentsDeps): void => {
 
   route('GET /api/agents/{id}', async ({ tenant, params }) => {
     const agent = await deps.agents.read(tenant.tenantId, params.id)
-    return agent === null ? fail({ reason: 'agent_unknown' }) : ok({ body: { agent: toAgentBody(agent) } })
+    return agent === null ? fail({ reason: 'agent_unknown' }) : ok({ body: { agent: show(agent) } })
   })
 
   route('PATCH /api/agents/{id}/credentials', async ({ principal, tenant, params, body, requestId }) => {
@@ -58,7 +60,7 @@ export const agentRoutes = (route: Endpoints, deps: AgentsDeps): void => {
       agentId: params.id,
       patch: body,
     })
-    return changed.ok ? ok({ body: { agent: toAgentBody(changed.value) } }) : changed
+    return changed.ok ? ok({ body: { agent: show(changed.value) } }) : changed
   })
 
   route('PUT /api/agents/{id}/support-access', async ({ principal, tenant, params, body, requestId }) => {
@@ -68,7 +70,7 @@ export const agentRoutes = (route: Endpoints, deps: AgentsDeps): void => {
       agentId: params.id,
       enabled: body.enabled,
     })
-    return set.ok ? ok({ body: { agent: toAgentBody(set.value) } }) : set
+    return set.ok ? ok({ body: { agent: show(set.value) } }) : set
   })
 
   const lifecycle =
@@ -80,7 +82,7 @@ export const agentRoutes = (route: Endpoints, deps: AgentsDeps): void => {
       requestId,
     }: Pick<Call<'DELETE /api/agents/{id}'>, 'principal' | 'tenant' | 'params' | 'requestId'>) => {
       const done = await verb(deps, { principal, tenantId: tenant.tenantId, agentId: params.id, requestId })
-      return done.ok ? ok({ body: { agent: toAgentBody(done.value) } }) : done
+      return done.ok ? ok({ body: { agent: show(done.value) } }) : done
     }
 
   route('POST /api/agents/{id}/stop', lifecycle(stopAgent))
