@@ -11,7 +11,7 @@ const CHILD = fileURLToPath(new URL('cold-start-child.mjs', import.meta.url))
 const ROUNDS = 7
 const run = promisify(execFile)
 
-export interface ColdStart {
+interface ColdStart {
   name: string
   importMilliseconds: number
   answerMilliseconds: number
@@ -22,13 +22,7 @@ export interface ColdStart {
 const median = (values: readonly number[]): number =>
   values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0
 
-/**
- * Each function's deployed code in fresh processes, from import to its first answer, its AWS calls answered over HTTP on this
- * machine. Rounds alternate with a process that does nothing, so that a machine whose speed drifts favours nobody.
- */
-export const measureColdStarts = async (): Promise<ColdStart[]> => {
-  const templates = readTemplates((await synthesise(WORKING)).directory)
-  const house = await deploy(templates)
+const measureIn = async (house: Awaited<ReturnType<typeof deploy>>): Promise<ColdStart[]> => {
   const { SecretString = '{}' } = await house.clients.secrets.send(
     new GetSecretValueCommand({ SecretId: house.functions.get('identity')?.env.ORIGIN_PROOF_SECRET }),
   )
@@ -71,6 +65,19 @@ export const measureColdStarts = async (): Promise<ColdStart[]> => {
       ratio: median(rounds.map(({ ratio }) => ratio)),
     })
   }
-  await house.close()
   return measured
+}
+
+/**
+ * Each function's deployed code in fresh processes, from import to its first answer, its AWS calls answered over HTTP on this
+ * machine. Rounds alternate with a process that does nothing, so that a machine whose speed drifts favours nobody.
+ */
+export const measureColdStarts = async (): Promise<ColdStart[]> => {
+  const templates = readTemplates((await synthesise(WORKING)).directory)
+  const house = await deploy(templates)
+  try {
+    return await measureIn(house)
+  } finally {
+    await house.close()
+  }
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process'
-import { homedir } from 'node:os'
+import { constants, homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { runCli } from '../cli/main.ts'
+import { Misuse } from '../cli/output.ts'
 import { createTokenStore, systemKeychain } from '../cli/token-store.ts'
 import { Secret } from '../lambdas/core/secret.ts'
 
@@ -21,10 +22,16 @@ const readTyped = async (question: string): Promise<Secret> => {
   process.stderr.write(question)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
-  const typed = await lines.question('')
-  lines.close()
-  process.stderr.write('\n')
-  return new Secret(typed.trim())
+  try {
+    const typed = await new Promise<string>((resolve, reject) => {
+      lines.once('close', () => reject(new Misuse('Broken off. Nothing was kept.')))
+      lines.question('').then(resolve, reject)
+    })
+    return new Secret(typed.trim())
+  } finally {
+    lines.close()
+    process.stderr.write('\n')
+  }
 }
 
 const folder = join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'vestibule')
@@ -32,7 +39,10 @@ process.exitCode = await runCli(process.argv.slice(2), {
   store: createTokenStore(folder, systemKeychain(process.platform, process.env)),
   fetch,
   readToken: (question) => (process.stdin.isTTY ? readTyped(question) : readPiped()),
-  runProgram: (command, words) => spawnSync(command, words, { stdio: 'inherit' }).status,
+  runProgram: (command, words) => {
+    const { status, signal } = spawnSync(command, words, { stdio: 'inherit' })
+    return signal === null ? status : 128 + constants.signals[signal]
+  },
   askProgram: (command, words) => {
     const { status, stdout, stderr } = spawnSync(command, words, { encoding: 'utf8' })
     return status === 0 ? stdout.trim() || stderr.trim() : null

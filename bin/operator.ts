@@ -45,7 +45,7 @@ const readOutputs = (path: string, stage: string | undefined): Record<string, st
   if (chosen === undefined || !stages.includes(chosen)) {
     throw new Misuse(`Say which stage: --stage ${stages.join(' or --stage ') || '<stage>'} (from ${path}).`)
   }
-  return { ...all[`vestibule-${chosen}-data`], ...all[`vestibule-${chosen}-web`] }
+  return { ...all[`vestibule-${chosen}-data`], ...all[`vestibule-${chosen}-web`], Stage: chosen }
 }
 
 const readSite = (): SiteFile[] => {
@@ -100,7 +100,7 @@ const COMMANDS: Record<string, Command> = {
     const slot = await operator.renewOriginProof(outputs.OriginProofSlot === 'b' ? 'b' : 'a')
     return done(
       `Slot ${slot} has a new value; the functions take it within a minute. Then let the edge send it:\n\n` +
-        `  npm run deploy -- -c originProofSlot=${slot}\n\nKeep that setting: put it into cdk.json.`,
+        `  npm run deploy -- -c stage=${outputs.Stage} -c originProofSlot=${slot}\n\nKeep that setting: put it into cdk.json.`,
     )
   },
   'restore-rows': async ({ operator, outputs, words: [from, to] }) => {
@@ -127,7 +127,7 @@ const run = async (): Promise<number> => {
     },
   })
   const [name = '', ...words] = positionals
-  const command = COMMANDS[name]
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (values.help === true || command === undefined) {
     process.stdout.write(HELP)
     return values.help === true ? 0 : 2

@@ -4,26 +4,23 @@ import { PLATFORM_CHAIN } from '../lambdas/contract/names.ts'
 import type { AnswerOf } from '../web/api.ts'
 import { type Context, must, textOption } from './context.ts'
 import { EXIT, type Found, Misuse } from './output.ts'
+import { readAllPages } from './pages.ts'
 
 type EventBody = AnswerOf<'GET /api/audit'>['events'][number]
 
-const readAll = async ({ call }: Context): Promise<EventBody[]> => {
+const readTrail = async ({ call }: Context): Promise<EventBody[]> => {
   const { account, tenant } = must(await call('GET /api/session'))
-  const events: EventBody[] = []
-  let cursor: string | undefined
-  do {
-    const query = { limit: '100', ...(cursor === undefined ? {} : { cursor }) }
-    const page = must(
+  return readAllPages(async (query) => {
+    const { events, nextCursor } = must(
       account?.role === 'admin'
         ? await call('GET /api/admin/audit', { query })
         : await call('GET /api/audit', { query }),
     )
-    events.push(...page.events.map((event) => (tenant === null ? event : { ...event, tenantId: tenant.id })))
-    cursor = page.nextCursor
-  } while (cursor !== undefined)
-  return events
+    return { rows: events.map((event) => (tenant === null ? event : { ...event, tenantId: tenant.id })), nextCursor }
+  })
 }
 
+/** The trail as it is served says nothing of its own end, so the last two are never found here; `--expect` finds a cut. */
 const MEANING = {
   missing: 'is not there',
   altered: 'is not as it was written',
@@ -34,7 +31,7 @@ const MEANING = {
 /** Walks each chain from its first event and recomputes every hash. Names the first break. */
 export const verifyAudit = async (context: Context): Promise<Found> => {
   const expected = textOption(context, 'expect')
-  const chains = Map.groupBy(await readAll(context), ({ tenantId }) => tenantId ?? PLATFORM_CHAIN)
+  const chains = Map.groupBy(await readTrail(context), ({ tenantId }) => tenantId ?? PLATFORM_CHAIN)
   const results = [...chains].map(([chain, bodies]) => {
     let previousHash = genesisOf(chain).hash
     const events: AuditEvent[] = bodies
@@ -51,6 +48,13 @@ export const verifyAudit = async (context: Context): Promise<Found> => {
     throw new Misuse('--expect is the hash that an earlier run printed.')
   const isMissing =
     expected !== undefined && ![...chains.values()].some((events) => events.some(({ hash }) => hash === expected))
+  if (results.length === 0) {
+    return {
+      value: { chains: [] },
+      words: 'The trail is empty, and a trail never is: it begins with what made this site.',
+      exit: EXIT.refused,
+    }
+  }
   const lines = results.map(({ chain, events, lastHash, broken }) =>
     broken === null
       ? `${chain}: ${events} events, whole. Last hash ${lastHash}`

@@ -1,8 +1,7 @@
 import { AgentId } from '../lambdas/contract/ids.ts'
 import { type Context, must, textOption } from './context.ts'
 import { EXIT, type Found, Misuse, table } from './output.ts'
-
-const PAGE = '100'
+import { readAllPages } from './pages.ts'
 
 const dateOf = (at: string): string => at.slice(0, 16).replace('T', ' ')
 
@@ -50,10 +49,12 @@ export const invite = async (context: Context): Promise<Found> => {
 
 export const invites = async (context: Context): Promise<Found> => {
   const state = oneOf(STATES, textOption(context, 'state'), 'state')
-  const page = must(
-    await context.call('GET /api/admin/invites', { query: { limit: PAGE, ...(state === undefined ? {} : { state }) } }),
-  )
-  const rows = page.invites.map((one) => [
+  const found = await readAllPages(async (page) => {
+    const query = { ...page, ...(state === undefined ? {} : { state }) }
+    const { invites: rows, nextCursor } = must(await context.call('GET /api/admin/invites', { query }))
+    return { rows, nextCursor }
+  })
+  const rows = found.map((one) => [
     one.email,
     one.tenantName ?? one.role,
     one.state,
@@ -61,7 +62,7 @@ export const invites = async (context: Context): Promise<Found> => {
     dateOf(one.expiresAt),
   ])
   return {
-    value: page.invites,
+    value: found,
     words: rows.length === 0 ? 'No invites.' : table(['ADDRESS', 'FOR', 'STATE', 'MAIL', 'ENDS (UTC)'], rows),
   }
 }
@@ -74,14 +75,20 @@ interface Row {
 }
 
 /** A tenant's own agents, or those that support may reach, by who asks. */
-export const listAgents = async ({ call }: Context): Promise<Row[]> => {
+const listAgents = async ({ call }: Context): Promise<Row[]> => {
   const { account } = must(await call('GET /api/session'))
   if (account?.role === 'support') {
-    const { agents } = must(await call('GET /api/support/agents', { query: { limit: PAGE } }))
-    return agents.map(({ id, name, status, instanceId }) => ({ id, name, status, machine: instanceId ?? '-' }))
+    const open = await readAllPages(async (query) => {
+      const { agents: rows, nextCursor } = must(await call('GET /api/support/agents', { query }))
+      return { rows, nextCursor }
+    })
+    return open.map(({ id, name, status, instanceId }) => ({ id, name, status, machine: instanceId ?? '-' }))
   }
-  const { agents } = must(await call('GET /api/agents', { query: { limit: PAGE } }))
-  return agents.map(({ id, name, status, instance }) => ({ id, name, status, machine: instance?.id ?? '-' }))
+  const own = await readAllPages(async (query) => {
+    const { agents: rows, nextCursor } = must(await call('GET /api/agents', { query }))
+    return { rows, nextCursor }
+  })
+  return own.map(({ id, name, status, instance }) => ({ id, name, status, machine: instance?.id ?? '-' }))
 }
 
 export const agents = async (context: Context): Promise<Found> => {

@@ -2,18 +2,25 @@ import type { ApiError, ApiResult, Call } from '../web/api.ts'
 import { EXIT, type Exit } from './output.ts'
 import type { TokenStore } from './token-store.ts'
 
-/** What a command is given: its words and options, the API with the user's token, and the world around it. */
-export interface Context {
+/** What any command is given: its words and options, and the world around it. */
+export interface Bare {
   words: readonly string[]
   options: Readonly<Record<string, string | boolean | undefined>>
-  site: string
-  call: Call
   store: TokenStore
-  /** Runs a program with the user's terminal; its exit code, or null when there is no such program. */
+  /** Runs a program with the user's terminal; its exit code (128 + the signal that ended it), or null when there is none such. */
   runProgram: (command: string, words: readonly string[]) => number | null
   /** Runs a program quietly; what it printed, or null when it failed or is not there. */
   askProgram: (command: string, words: readonly string[]) => string | null
 }
+
+/** A site, and its API with the user's token. */
+export interface AtSite {
+  site: string
+  call: Call
+}
+
+/** What a command is given that talks to the site. */
+export interface Context extends Bare, AtSite {}
 
 /** The service said no, or did not answer. */
 export class ApiRefusal extends Error {
@@ -39,7 +46,7 @@ export const must = <T>(result: ApiResult<T>): T => {
   throw new ApiRefusal(result.error)
 }
 
-export const textOption = ({ options }: Pick<Context, 'options'>, name: string): string | undefined => {
+export const textOption = ({ options }: Pick<Bare, 'options'>, name: string): string | undefined => {
   const value = options[name]
   return typeof value === 'string' ? value : undefined
 }

@@ -1,4 +1,4 @@
-import { type Context, ApiRefusal, must } from './context.ts'
+import { ApiRefusal, type AtSite, type Bare, must } from './context.ts'
 import { EXIT, type Found, table } from './output.ts'
 
 interface Check {
@@ -7,19 +7,19 @@ interface Check {
   says: string
 }
 
-const program = (context: Context, name: string, words: readonly string[], without: string): Check => {
-  const said = context.askProgram(name, words)
+const program = ({ askProgram }: Bare, name: string, words: readonly string[], without: string): Check => {
+  const said = askProgram(name, words)
   return said === null
     ? { what: name, good: false, says: without }
     : { what: name, good: true, says: said.split('\n')[0] ?? '' }
 }
 
-const checkToken = async (context: Context): Promise<Check> => {
-  const login = `vestibule login ${context.site}`
-  if (context.store.load()?.token == null)
+const checkToken = async ({ store }: Bare, { site, call }: AtSite): Promise<Check> => {
+  const login = `vestibule login ${site}`
+  if (store.load()?.token == null)
     return { what: 'token', good: false, says: `There is none. Make one in the site's settings, then: ${login}` }
   try {
-    const { account } = must(await context.call('GET /api/session'))
+    const { account } = must(await call('GET /api/session'))
     return account === null
       ? { what: 'token', good: false, says: `It is no longer good. Make another, then: ${login}` }
       : { what: 'token', good: true, says: `${account.email}, ${account.role}` }
@@ -29,20 +29,25 @@ const checkToken = async (context: Context): Promise<Check> => {
   }
 }
 
+const checkSite = async (bare: Bare, at: AtSite | null): Promise<Check[]> => {
+  if (at === null) return [{ what: 'site', good: false, says: 'None yet. Sign in to one: vestibule login <site>' }]
+  const { site, call } = at
+  const health = await call('GET /api/health')
+  if (!health.ok)
+    return [{ what: 'site', good: false, says: `${site} does not answer. Check the address and your connection.` }]
+  const { version, stage } = health.value
+  return [
+    { what: 'site', good: true, says: `${site} answers, version ${version}, stage ${stage}` },
+    await checkToken(bare, at),
+  ]
+}
+
 /** Looks at everything that the other commands stand on, and says what to do about what is missing. */
-export const doctor = async (context: Context): Promise<Found> => {
-  const health = await context.call('GET /api/health')
+export const doctor = async (bare: Bare, at: AtSite | null): Promise<Found> => {
   const checks: Check[] = [
-    health.ok
-      ? {
-          what: 'site',
-          good: true,
-          says: `${context.site} answers, version ${health.value.version}, stage ${health.value.stage}`,
-        }
-      : { what: 'site', good: false, says: `${context.site} does not answer. Check the address and your connection.` },
-    ...(health.ok ? [await checkToken(context)] : []),
-    program(context, 'ssh', ['-Q', 'key-cert'], 'Not found, or without certificates. vestibule ssh needs OpenSSH.'),
-    program(context, 'aws', ['--version'], 'Not found. vestibule ssh needs the AWS CLI, version 2, for its tunnel.'),
+    ...(await checkSite(bare, at)),
+    program(bare, 'ssh', ['-Q', 'key-cert'], 'Not found, or without certificates. vestibule ssh needs OpenSSH.'),
+    program(bare, 'aws', ['--version'], 'Not found. vestibule ssh needs the AWS CLI, version 2, for its tunnel.'),
   ]
   const good = checks.every((check) => check.good)
   return {

@@ -1,6 +1,6 @@
 import type { Secret } from '../lambdas/core/secret.ts'
 import { createCall } from '../web/api.ts'
-import { type Context, must } from './context.ts'
+import { type Bare, must } from './context.ts'
 import { EXIT, type Found, Misuse } from './output.ts'
 
 const TOKEN = /^vst_pat_[A-Za-z0-9_-]{72}$/
@@ -15,7 +15,7 @@ const toOrigin = (text: string): string => {
 
 /** Keeps a token for a site, after trying it. The token is typed or piped in; as an argument other programs could read it. */
 export const login = async (
-  { words: [address], store }: Pick<Context, 'words' | 'store'>,
+  { words: [address], store }: Pick<Bare, 'words' | 'store'>,
   io: { readToken: (question: string) => Promise<Secret>; fetch: typeof fetch },
 ): Promise<Found> => {
   if (address === undefined) throw new Misuse('Say where: vestibule login https://vestibule.example.com')

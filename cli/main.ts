@@ -3,7 +3,7 @@ import type { Secret } from '../lambdas/core/secret.ts'
 import { createCall } from '../web/api.ts'
 import { verifyAudit } from './audit.ts'
 import { agents, invite, invites, whoAmI } from './commands.ts'
-import { ApiRefusal, type Context } from './context.ts'
+import { ApiRefusal, type AtSite, type Bare, type Context } from './context.ts'
 import { doctor } from './doctor.ts'
 import { login } from './login.ts'
 import { EXIT, type Exit, type Found, Misuse, plain, toJson } from './output.ts'
@@ -11,7 +11,7 @@ import { ssh } from './ssh.ts'
 import type { TokenStore } from './token-store.ts'
 
 /** The world that the command line lives in: tests bring their own. */
-export interface World extends Pick<Context, 'store' | 'runProgram' | 'askProgram'> {
+export interface World extends Pick<Bare, 'store' | 'runProgram' | 'askProgram'> {
   store: TokenStore
   fetch: typeof fetch
   readToken: (question: string) => Promise<Secret>
@@ -54,14 +54,44 @@ const OPTIONS = {
   expect: { type: 'string' },
 } as const
 
-const COMMANDS: Record<string, { options: readonly string[]; run: (context: Context) => Promise<Found> }> = {
-  whoami: { options: [], run: whoAmI },
-  doctor: { options: [], run: doctor },
-  invite: { options: ['role', 'tenant', 'tenant-name', 'hours'], run: invite },
-  invites: { options: ['state'], run: invites },
-  agents: { options: [], run: agents },
-  ssh: { options: ['reason', 'minutes'], run: ssh },
-  'audit verify': { options: ['expect'], run: verifyAudit },
+/** What the commands that need a site are given it by; the others do without. */
+const findSite = ({ store, fetch }: World): AtSite | null => {
+  const kept = store.load()
+  if (kept === null) return null
+  const headers: Record<string, string> = kept.token === null ? {} : { authorization: `Bearer ${kept.token.reveal()}` }
+  return { site: kept.site, call: createCall({ origin: kept.site, headers, fetch }) }
+}
+
+const logout = (bare: Bare): Found => {
+  bare.store.forget()
+  return { value: {}, words: 'The token is forgotten here. Revoke it in the site’s settings to end it everywhere.' }
+}
+
+interface Command {
+  options: readonly string[]
+  /** How many words may follow. */
+  words: number
+  run: (bare: Bare, world: World) => Found | Promise<Found>
+}
+
+const atSite =
+  (run: (context: Context) => Promise<Found>): Command['run'] =>
+  (bare, world) => {
+    const at = findSite(world)
+    if (at === null) throw new Misuse('Say first which site: vestibule login https://vestibule.example.com')
+    return run({ ...bare, ...at })
+  }
+
+const COMMANDS: Record<string, Command> = {
+  login: { options: [], words: 1, run: login },
+  logout: { options: [], words: 0, run: logout },
+  whoami: { options: [], words: 0, run: atSite(whoAmI) },
+  doctor: { options: [], words: 0, run: (bare, world) => doctor(bare, findSite(world)) },
+  invite: { options: ['role', 'tenant', 'tenant-name', 'hours'], words: 1, run: atSite(invite) },
+  invites: { options: ['state'], words: 0, run: atSite(invites) },
+  agents: { options: [], words: 0, run: atSite(agents) },
+  ssh: { options: ['reason', 'minutes'], words: 1, run: atSite(ssh) },
+  'audit verify': { options: ['expect'], words: 0, run: atSite(verifyAudit) },
 }
 
 const parse = (args: readonly string[]) => {
@@ -74,41 +104,23 @@ const parse = (args: readonly string[]) => {
   }
 }
 
-const signedIn = ({ store, fetch }: World): { site: string; call: Context['call'] } => {
-  const kept = store.load()
-  if (kept === null) throw new Misuse('Say first which site: vestibule login https://vestibule.example.com')
-  const headers: Record<string, string> = kept.token === null ? {} : { authorization: `Bearer ${kept.token.reveal()}` }
-  return { site: kept.site, call: createCall({ origin: kept.site, headers, fetch }) }
-}
-
 const run = async (args: readonly string[], world: World): Promise<{ found: Found; asJson: boolean } | null> => {
   const { values, positionals } = parse(args)
   const [first = '', second = ''] = positionals
   if (values.help === true || first === '') return null
-  const asJson = values.json === true
-  if (first === 'login')
-    return { found: await login({ words: positionals.slice(1), store: world.store }, world), asJson }
-  if (first === 'logout') {
-    world.store.forget()
-    return {
-      found: {
-        value: {},
-        words: 'The token is forgotten here. Revoke it in the site’s settings to end it everywhere.',
-      },
-      asJson,
-    }
-  }
-  const name = `${first} ${second}` in COMMANDS ? `${first} ${second}` : first
-  const command = COMMANDS[name]
-  if (command === undefined)
-    throw new Misuse(`There is no command ${plain(first)}. vestibule --help shows what there is.`)
+  const name = Object.hasOwn(COMMANDS, `${first} ${second}`) ? `${first} ${second}` : first
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command === undefined) throw new Misuse(`There is no command ${first}. vestibule --help shows what there is.`)
   const foreign = Object.keys(values).find((option) => option !== 'json' && !command.options.includes(option))
   if (foreign !== undefined)
     throw new Misuse(`--${foreign} does nothing for ${name}. vestibule --help shows what does.`)
-  const { store, runProgram, askProgram } = world
   const words = positionals.slice(name.split(' ').length)
-  const context: Context = { words, options: values, ...signedIn(world), store, runProgram, askProgram }
-  return { found: await command.run(context), asJson }
+  const surplus = words[command.words]
+  if (surplus !== undefined)
+    throw new Misuse(`${surplus} is a word too many for ${name}. Put quotes around a text with spaces.`)
+  const { store, runProgram, askProgram } = world
+  const found = await command.run({ words, options: values, store, runProgram, askProgram }, world)
+  return { found, asJson: values.json === true }
 }
 
 /** Runs one command line. Everything that the service says passes `plain` before it reaches the terminal. */

@@ -15,7 +15,11 @@ export const plain = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\p{
 export const toJson = (value: unknown): string =>
   JSON.stringify(value, null, 2).replaceAll(
     /[\u007f-\u009f\u2028\u2029]|\p{Cf}/gu,
-    (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+    // JSON escapes are UTF-16 units (RFC 8259, section 7): a character past U+FFFF takes two.
+    (char) =>
+      Array.from({ length: char.length }, (_, at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(
+        '',
+      ),
   )
 
 const widthOf = (text: string): number => Array.from(text).length

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { dirname, join } from 'node:path'
 import * as z from 'zod'
 import { Secret } from '../lambdas/core/secret.ts'
+import { Misuse } from './output.ts'
 
 const Settings = z.object({ site: z.string(), token: z.string().optional() })
 const SERVICE = 'vestibule'
@@ -56,8 +57,23 @@ export const systemKeychain = (platform: string, env: Record<string, string | un
 export const createTokenStore = (folder: string, keychain: Keychain) => {
   const path = join(folder, 'settings.json')
 
-  const read = (): z.infer<typeof Settings> | null =>
-    existsSync(path) ? Settings.parse(JSON.parse(readFileSync(path, 'utf8'))) : null
+  const read = (): z.infer<typeof Settings> | null => {
+    if (!existsSync(path)) return null
+    try {
+      return Settings.parse(JSON.parse(readFileSync(path, 'utf8')))
+    } catch (cause) {
+      throw new Misuse(`${path} cannot be read. Remove it with vestibule logout, then sign in again.`, { cause })
+    }
+  }
+
+  const siteOnFile = (): string | null => {
+    try {
+      return read()?.site ?? null
+    } catch (error) {
+      if (error instanceof Misuse) return null
+      throw error
+    }
+  }
 
   const write = (settings: z.infer<typeof Settings>): void => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -68,9 +84,11 @@ export const createTokenStore = (folder: string, keychain: Keychain) => {
   }
 
   return {
-    /** Says where the token is kept from now on. */
+    /** Says where the token is kept from now on: the keychain only counts when it gives the token back. */
     save: (site: string, token: Secret): string => {
-      if (keychain.write(site, token)) {
+      const before = siteOnFile()
+      if (before !== null && before !== site) keychain.remove(before)
+      if (keychain.write(site, token) && keychain.read(site)?.reveal() === token.reveal()) {
         write({ site })
         return keychain.name
       }
@@ -84,8 +102,8 @@ export const createTokenStore = (folder: string, keychain: Keychain) => {
       return { site: settings.site, token }
     },
     forget: (): void => {
-      const settings = read()
-      if (settings !== null) keychain.remove(settings.site)
+      const site = siteOnFile()
+      if (site !== null) keychain.remove(site)
       rmSync(path, { force: true })
     },
   }

@@ -46,14 +46,13 @@ export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace }) => {
         ),
       )
       const { KeyId: keyId, Arn: arn = '' } = created.KeyMetadata ?? {}
+      await callAws('kms', () => kms.send(new EnableKeyRotationCommand({ KeyId: keyId })))
       const named = await tryAws('kms', ['AlreadyExistsException'], () =>
         kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: keyId })),
       )
-      if (named.ok) {
-        await callAws('kms', () => kms.send(new EnableKeyRotationCommand({ KeyId: keyId })))
-        return arn
-      }
-      // A fresh tag may take minutes to count (AWS KMS, "Using tags to control access"): what is refused is left to the sweep.
+      if (named.ok) return arn
+      // A fresh tag may take minutes to count (AWS KMS, "Using tags to control access"): a key that is refused stays behind
+      // without an alias, and the runbook says how to find it.
       await tryAws('kms', ['AccessDeniedException'], () =>
         kms.send(new ScheduleKeyDeletionCommand({ KeyId: keyId, PendingWindowInDays: TENANT_KEY_DELETION_DAYS })),
       )

@@ -44,7 +44,7 @@ export interface AgentsNames extends CommonNames {
 
 type WebClients = { dynamo: DynamoDBDocumentClient; secrets: SecretsManagerClient }
 
-export const createCommonDeps = (clients: WebClients, names: CommonNames, ambient: Ambient): CommonDeps => {
+const createCommonDeps = (clients: WebClients, names: CommonNames, ambient: Ambient): CommonDeps => {
   const { dynamo, secrets } = clients
   const { directoryTable, limitsTable, auditTable } = names
   const { random, clock } = ambient

@@ -4,12 +4,14 @@ import {
   type SecretsManagerClient,
   GetSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager'
-import { type DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
 import { createAuditTrail } from '../audit/audit-trail.aws.ts'
-import { callAws, tryAws } from '../aws/errors.aws.ts'
+import { callAws } from '../aws/errors.aws.ts'
+import { transact, type TransactStep } from '../aws/transact.aws.ts'
 import type { AuditAction } from '../contract/audit.ts'
-import { OUTBOX_PARTITION, PLATFORM_CHAIN } from '../contract/names.ts'
+import { AgentId, TenantId } from '../contract/ids.ts'
+import { agentKey, OUTBOX_PARTITION, PLATFORM_CHAIN } from '../contract/names.ts'
 import { HASHED_FILES, NOT_FOUND_MARK, NOT_FOUND_PAGE } from '../contract/site.ts'
 import type { Result } from '../core/result.ts'
 import { bootstrapInvite } from '../invites/bootstrap-invite.ts'
@@ -38,6 +40,26 @@ const PROOF_BYTES = 48
 
 const endsByDeletion = ({ pk, sk }: Record<string, unknown>): boolean =>
   /^(?:SESSION|TOKEN|MAIL)#|^PENDING$/.test(String(sk)) || pk === OUTBOX_PARTITION
+
+/** The agent that a name is taken for; none for other rows. */
+const holderOf = (row: Record<string, unknown>): { pk: string; sk: string } | null => {
+  const { pk, sk, agentId } = row
+  if (!String(sk).startsWith('NAME#')) return null
+  return agentKey(TenantId.parse(String(pk).replace('TENANT#', '')), AgentId.parse(agentId))
+}
+
+const holdsStep = (table: string, holder: { pk: string; sk: string }): TransactStep<'without_holder'> => ({
+  refusal: 'without_holder',
+  action: {
+    ConditionCheck: {
+      TableName: table,
+      Key: holder,
+      ConditionExpression: 'attribute_exists(pk) AND #status <> :deleted',
+      ExpressionAttributeNames: { '#status': 'status' },
+      ExpressionAttributeValues: { ':deleted': 'deleted' },
+    },
+  },
+})
 
 /** What the operator does with AWS credentials of their own, past every function: it works where nothing else does yet. */
 export const createOperator = (
@@ -82,7 +104,8 @@ export const createOperator = (
 
     /**
      * Puts back the rows that a table has lost, from one that was restored beside it. A row that is there stays as it is. Rows
-     * whose absence means something stay away: sessions and tokens that were ended, invites and mails that were settled.
+     * whose absence means something stay away: sessions and tokens that were ended, invites and mails that were settled, names
+     * whose agent was deleted.
      */
     restoreRows: async (fromTable: string, toTable: string): Promise<{ restored: number; kept: number }> => {
       let restored = 0
@@ -93,17 +116,22 @@ export const createOperator = (
           dynamo.send(new ScanCommand({ TableName: fromTable, ConsistentRead: true, ExclusiveStartKey: startKey })),
         )
         for (const row of (page.Items ?? []).filter((item) => !endsByDeletion(item))) {
-          const [partition] = 'chain' in row && 'sequence' in row ? ['#chain'] : ['pk']
-          const put = await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
-            dynamo.send(
-              new PutCommand({
-                TableName: toTable,
-                Item: row,
-                ConditionExpression: `attribute_not_exists(${partition})`,
-                ...(partition === 'pk' ? {} : { ExpressionAttributeNames: { '#chain': 'chain' } }),
-              }),
-            ),
-          )
+          const partition = 'chain' in row && 'sequence' in row ? 'chain' : 'pk'
+          const holder = holderOf(row)
+          const put = await transact(dynamo, random, [
+            {
+              refusal: 'there',
+              action: {
+                Put: {
+                  TableName: toTable,
+                  Item: row,
+                  ConditionExpression: 'attribute_not_exists(#partition)',
+                  ExpressionAttributeNames: { '#partition': partition },
+                },
+              },
+            },
+            ...(holder === null ? [] : [holdsStep(toTable, holder)]),
+          ])
           if (put.ok) restored += 1
           else kept += 1
         }

@@ -134,14 +134,23 @@ export const createInviteStore = (deps: { dynamo: DynamoDBDocumentClient; direct
       },
     }),
 
-    /** Notes what became of the mail with this very code. */
-    mailStateStep: (mail: Pick<Invite, 'inviteId' | 'codeHash'>, state: MailState, now: Date): WriteAction => ({
+    /** Notes what became of the mail with this very code. What SES says later stays: only a queued mail becomes sent. */
+    mailStateStep: (
+      mail: Pick<Invite, 'inviteId' | 'codeHash'>,
+      state: MailState,
+      { now, onlyQueued }: { now: Date; onlyQueued: boolean },
+    ): WriteAction => ({
       Update: {
         TableName: directoryTable,
         Key: inviteKey(mail.inviteId),
         UpdateExpression: 'SET mail = :mail',
-        ConditionExpression: 'codeHash = :codeHash',
-        ExpressionAttributeValues: { ':mail': toStoredMail({ state, at: now }), ':codeHash': mail.codeHash },
+        ConditionExpression: onlyQueued ? 'codeHash = :codeHash AND mail.#state = :queued' : 'codeHash = :codeHash',
+        ...(onlyQueued ? { ExpressionAttributeNames: { '#state': 'state' } } : {}),
+        ExpressionAttributeValues: {
+          ':mail': toStoredMail({ state, at: now }),
+          ':codeHash': mail.codeHash,
+          ...(onlyQueued ? { ':queued': 'queued' } : {}),
+        },
       },
     }),
 

@@ -38,7 +38,12 @@ export const recordMailEvent = async (
       target: invite.inviteId,
       detail: { because: state },
     },
-    steps: () => [{ refusal: 'superseded', action: deps.invites.mailStateStep(invite, state, deps.clock.now()) }],
+    steps: () => [
+      {
+        refusal: 'superseded',
+        action: deps.invites.mailStateStep(invite, state, { now: deps.clock.now(), onlyQueued: false }),
+      },
+    ],
   })
   return ok(undefined)
 }

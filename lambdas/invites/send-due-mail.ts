@@ -29,8 +29,7 @@ const settle = async (
   state: MailState,
   detail: Record<string, string> = {},
 ): Promise<void> => {
-  // A refusal means that a newer link took this one's place: its own row says what becomes of it.
-  await deps.audit.commit<'superseded'>({
+  const settled = await deps.audit.commit<'superseded'>({
     chain: PLATFORM_CHAIN,
     event: {
       actor: MAILER,
@@ -40,9 +39,14 @@ const settle = async (
     },
     steps: () => [
       { refusal: 'superseded', action: deps.outbox.removeStep(mail) },
-      { refusal: 'superseded', action: deps.invites.mailStateStep(mail, state, deps.clock.now()) },
+      {
+        refusal: 'superseded',
+        action: deps.invites.mailStateStep(mail, state, { now: deps.clock.now(), onlyQueued: true }),
+      },
     ],
   })
+  // A newer link took this one's place, or SES was quicker with bad news: what stands on the invite is truer than this.
+  if (!settled.ok) await deps.outbox.drop(mail)
 }
 
 type Outcome = 'done' | 'wait'

@@ -2,7 +2,7 @@ import { fail, ok, type Result } from '../core/result.ts'
 
 /** Pure: no I/O, no clock. The encoding of OpenSSH keys and signatures (RFC 4251, section 5; RFC 5656). */
 
-export const P256_TYPE = 'ecdsa-sha2-nistp256'
+const P256_TYPE = 'ecdsa-sha2-nistp256'
 const ED25519_TYPE = 'ssh-ed25519'
 const P256_CURVE = 'nistp256'
 const P256_POINT_BYTES = 65

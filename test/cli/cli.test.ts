@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { runCli, type World } from '../../cli/main.ts'
 import { createTokenStore, systemKeychain } from '../../cli/token-store.ts'
@@ -11,11 +11,20 @@ import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
 const SITE = 'http://localhost:3000'
 const PUBLIC_KEY = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'A'.repeat(43)} vestibule`
 
+const UNSAFE = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202E]|\u{E0041}/u
+
 interface Ran {
   exit: number
   out: string
   err: string
 }
+
+/** Those of the folders that keys were made in which are still there. */
+const leftKeys = (programs: readonly string[][]): string[] =>
+  programs
+    .filter(([command]) => command === 'ssh-keygen')
+    .map((words) => dirname(words.at(-1) ?? ''))
+    .filter((folder) => existsSync(folder))
 
 /** One user at a terminal, whose network is the product in this process. */
 const createUser = (house: Harness, token?: string) => {
@@ -40,8 +49,8 @@ const createUser = (house: Harness, token?: string) => {
       },
       runProgram: (command, words) => {
         programs.push([command, ...words])
-        seen.key = words[1]
-        seen.certificate = readFileSync(`${words[1]}-cert.pub`, 'utf8')
+        seen.key = words[words.indexOf('-i') + 1]
+        seen.certificate = readFileSync(`${seen.key}-cert.pub`, 'utf8')
         return 0
       },
       out: (text) => {
@@ -54,7 +63,7 @@ const createUser = (house: Harness, token?: string) => {
     })
     return { exit, out, err }
   }
-  return { run, folder, programs, seen }
+  return { run, wait: house.clock.advanceSeconds, folder, programs, seen }
 }
 
 const tokenOf = async (browser: Browser): Promise<string> =>
@@ -105,6 +114,36 @@ describe('signing in at the command line', () => {
     expect((await unknown.run(`login ${SITE}`)).exit).toBe(3)
     expect((await unknown.run('login http://vestibule.example.com')).exit).toBe(2)
     expect(existsSync(unknown.folder)).toBe(false)
+  })
+
+  it('is not stopped by a settings file that cannot be read', async () => {
+    const house = await createHarness()
+    const { run, folder } = createUser(house, await tokenOf(await house.joinAsAdmin()))
+    await run(`login ${SITE}`)
+    writeFileSync(join(folder, 'settings.json'), '{"site":')
+
+    expect(await run('whoami')).toMatchObject({ exit: 2, err: expect.stringContaining('vestibule logout') })
+    expect((await run('logout')).exit).toBe(0)
+    expect((await run(`login ${SITE}`)).exit).toBe(0)
+  })
+
+  it('trusts a keychain only with what it gives back, and leaves no token for a site before', async () => {
+    const folder = join(mkdtempSync(join(tmpdir(), 'vestibule-cli-')), 'vestibule')
+    const kept = new Map<string, Secret>()
+    const keychain = {
+      name: 'the keychain',
+      write: (site: string, token: Secret) => Boolean(kept.set(site, token)),
+      read: (site: string) => kept.get(site) ?? null,
+      remove: (site: string) => void kept.delete(site),
+    }
+    const store = createTokenStore(folder, keychain)
+    expect(store.save('https://one.example', new Secret('first'))).toBe('the keychain')
+    expect(store.save('https://two.example', new Secret('second'))).toBe('the keychain')
+    expect([[...kept.keys()], store.load()?.token?.reveal()]).toEqual([['https://two.example'], 'second'])
+
+    const forgetful = createTokenStore(folder, { ...keychain, read: () => null })
+    expect(forgetful.save('https://two.example', new Secret('third'))).toBe(join(folder, 'settings.json'))
+    expect(forgetful.load()?.token?.reveal()).toBe('third')
   })
 
   it('says when a token has been revoked, and when the service does not answer', async () => {
@@ -158,20 +197,72 @@ describe('what people do', () => {
     expect(ran).toMatchObject({ exit: 0, out: expect.stringContaining('The session is over') })
     const [ssh = []] = help.programs.filter(([command]) => command === 'ssh')
     expect(ssh.join(' ')).toMatch(
-      /ForwardAgent=no .*ClearAllForwardings=yes .*ProxyCommand=aws ec2-instance-connect open-tunnel --instance-id (i-\w+) support@\1$/,
+      /^ssh -F none -i \S+ .*IdentityAgent=none -o ForwardAgent=no .*ClearAllForwardings=yes .*ProxyCommand=aws ec2-instance-connect open-tunnel --instance-id (i-\w+) support@\1$/,
     )
     expect(help.seen.certificate).toMatch(/^ssh-ed25519-cert-v01@openssh\.com /)
     expect(existsSync(help.seen.key ?? '/')).toBe(false)
-    expect(readdirSync(tmpdir()).filter((name) => name === (help.seen.key ?? '').split('/').at(-2))).toEqual([])
+    expect(leftKeys(help.programs)).toEqual([])
     const { events } = (await anaBrowser.get('/api/audit')).body
     expect(events[0]).toMatchObject({ action: 'support.certificate_issued', detail: { reason: 'Ticket 4711: silent' } })
     expect((await help.run('ssh A')).exit).toBe(2)
     expect((await help.run(['ssh', 'B', '--reason', 'x'])).exit).toBe(2)
-    await anaBrowser.put(`/api/agents/${events[0].target}/support-access`, { enabled: true })
+  })
+
+  it('SSH-02 support is refused once the tenant has turned it off', async () => {
+    const { help, anaBrowser, house } = await withPeople()
+    const [agent] = (await anaBrowser.get('/api/agents')).body.agents
+    const turningOff = anaBrowser.put(`/api/agents/${agent.id}/support-access`, { enabled: false })
+    await house.settle()
+    expect((await turningOff).status).toBe(200)
+
+    const ran = await help.run(['ssh', agent.id, '--reason', 'Ticket 4711'])
+
+    expect([ran.exit, help.programs.filter(([command]) => command === 'ssh')]).toEqual([2, []])
+  })
+
+  it('opens nothing on a machine whose name a shell would read as more than a name', async () => {
+    const { help } = await withPeople()
+    const agent = { id: 'x', tenantId: 'x', tenantName: 'x', name: 'A', status: 'ready', supportAccess: true }
+    const answers: Record<string, unknown> = {
+      '/api/session': { account: { id: 'a', email: 'help@example.com', role: 'support' }, tenant: null },
+      '/api/support/agents': { agents: [agent] },
+      '/api/support/certificates': { certificate: 'c', instanceId: 'i-0123456789abcdef0;id' },
+    }
+
+    const ran = await help.run(['ssh', 'A', '--reason', 'x'], {
+      fetch: async (input) => Response.json(answers[new URL(String(input)).pathname]),
+    })
+
+    expect([ran.exit, ran.err, help.programs.map(([command]) => command)]).toEqual([
+      2,
+      expect.stringContaining('named a machine that is none'),
+      ['ssh-keygen'],
+    ])
+    expect(leftKeys(help.programs)).toEqual([])
+  })
+
+  it('leaves no key behind when the service refuses, or ssh fails', async () => {
+    const { help } = await withPeople()
+    const tooLong = await help.run(['ssh', 'A', '--reason', 'Ticket 4711', '--minutes', '16'])
+    const failed = await help.run(['ssh', 'A', '--reason', 'Ticket 4711'], { runProgram: () => 255 })
+    const missing = await help.run(['ssh', 'A', '--reason', 'Ticket 4711'], { runProgram: () => null })
+    const said = await help.run(['ssh', 'A', '--reason', 'Ticket 4711'], { runProgram: () => 3 })
+
+    expect([tooLong.exit, failed.exit, missing.exit, said.exit]).toEqual([1, 1, 2, 0])
+    expect([help.programs.length, leftKeys(help.programs)]).toEqual([4, []])
+  })
+
+  it('sees every page of a list', async () => {
+    const { admin } = await withPeople()
+    for (let made = 0; made < 101; made += 1) {
+      expect((await admin.run(`invite person-${made}@example.com`)).exit).toBe(0)
+      if (made % 20 === 19) admin.wait(3601)
+    }
+    expect(JSON.parse((await admin.run('invites --json')).out)).toHaveLength(101 + 3)
   })
 
   it('is told what is wrong with this setup', async () => {
-    const { help } = await withPeople()
+    const { help, helpBrowser } = await withPeople()
     const well = await help.run('doctor')
     expect([well.exit, well.out]).toEqual([
       0,
@@ -179,6 +270,16 @@ describe('what people do', () => {
     ])
     const ill = await help.run('doctor', { askProgram: () => null })
     expect([ill.exit, ill.out]).toEqual([1, expect.stringContaining('needs the AWS CLI')])
+
+    const down = await help.run('doctor', { fetch: async () => Promise.reject(new TypeError('no network')) })
+    expect([down.exit, down.out]).toEqual([1, expect.stringMatching(/!! +site .* does not answer.*\nok +ssh/)])
+    const { tokens } = (await helpBrowser.get('/api/tokens')).body
+    await helpBrowser.del(`/api/tokens/${tokens[0].id}`)
+    const ended = await help.run('doctor')
+    expect([ended.exit, ended.out]).toEqual([1, expect.stringMatching(/!! +token .*vestibule login /)])
+    await help.run('logout')
+    const fresh = await help.run('doctor')
+    expect([fresh.exit, fresh.out]).toEqual([1, expect.stringMatching(/!! +site +None yet.*\nok +ssh/)])
   })
 })
 
@@ -232,7 +333,7 @@ describe('audit verify', () => {
 describe('the terminal', () => {
   it('INJ-10 is safe from what the service says, in words and in JSON', async () => {
     const { ana } = await withPeople()
-    const hostile = '\u001B]0;owned\u0007\u001B[2J\rroot\u009B31m\u202E'
+    const hostile = '\u001B]0;owned\u0007\u001B[2J\rroot\u009B31m\u202E\u{E0041}'
     const answer =
       (body: unknown, status = 200) =>
       async () =>
@@ -241,10 +342,12 @@ describe('the terminal', () => {
     const refused = { error: { code: 'conflict', message: hostile, issues: [{ path: hostile, rule: hostile }] } }
     for (const line of ['agents', 'agents --json']) {
       const { out } = await ana.run(line, { fetch: answer(forged) as typeof fetch })
-      expect([line, /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202E]/.test(out)]).toEqual([line, false])
+      expect([line, UNSAFE.test(out)]).toEqual([line, false])
     }
+    const asJson = await ana.run('agents --json', { fetch: answer(forged) as typeof fetch })
+    expect(JSON.parse(asJson.out)[0].name).toBe(hostile)
     const { err } = await ana.run('agents', { fetch: answer(refused, 409) as typeof fetch })
-    expect(err).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u202E]/)
+    expect(err).not.toMatch(UNSAFE)
   })
 
   it.each([
@@ -256,6 +359,12 @@ describe('the terminal', () => {
     ['invites --state gone', 2],
     ['invite a@example.com --hours many', 2],
     ['login', 2],
+    ['login a b', 2],
+    ['login a --state pending', 2],
+    ['logout now', 2],
+    ['invites pending', 2],
+    ['toString', 2],
+    ['constructor', 2],
   ])('says how to ask after "%s"', async (line, exit) => {
     const { admin } = await withPeople()
     const ran = await admin.run(line === '' ? [] : line)

@@ -119,4 +119,23 @@ describe('the operator', () => {
     const { items } = await house.deps.audit.list(tenantId, { limit: 100 })
     expect(findChainBreak(tenantId, items.toReversed(), (await house.deps.audit.readHead(tenantId)) ?? null)).toBeNull()
   })
+
+  it('O6 leaves the name of a deleted agent free', async () => {
+    const house = await createHarness()
+    const ana = await house.join(await house.joinAsAdmin(), 'ana@example.com')
+    const body = { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } }
+    const { id } = (await ana.post('/api/agents', body)).body.agent
+    await house.settle()
+    await createTable(house.clients.dynamo, 'restored-agents', TABLES.agents)
+    house.aws.database.run(
+      "INSERT INTO ddb_item (tbl, pk, sk, item) SELECT 'restored-agents', pk, sk, item FROM ddb_item WHERE tbl = 'vestibule-agents'",
+    )
+    await ana.del(`/api/agents/${id}`)
+    await house.settle()
+    expect((await ana.get('/api/agents')).body.agents).toEqual([])
+
+    await operatorOf(house).restoreRows('restored-agents', 'vestibule-agents')
+
+    expect((await ana.post('/api/agents', body)).status).toBe(202)
+  })
 })

@@ -119,6 +119,23 @@ describe('an invite’s mail', () => {
     expect(outboxOf(house)).toEqual([])
   })
 
+  it('keeps a bounce that comes before the sender has noted the mail as sent', async () => {
+    const { house, admin, sent, answerWith } = await withMail()
+    const { id } = await house.invite(admin, { email: EMAIL })
+    const { database } = house.aws
+    answerWith(() => {
+      database.run(
+        `UPDATE ddb_item SET item = json_set(item, '$.mail.M.state.S', 'bounced') WHERE pk = ? AND tbl = 'vestibule-directory'`,
+        `INVITE#${id}`,
+      )
+    })
+
+    await house.sendMail()
+    await house.sendMail()
+
+    expect([sent.length, await mailOf(admin, id), outboxOf(house)]).toEqual([1, 'bounced', []])
+  })
+
   it('notes a bounce of the latest mail, once, and leaves an older one’s alone', async () => {
     const { house, admin, sent } = await withMail()
     const { id } = await house.invite(admin, { email: EMAIL })

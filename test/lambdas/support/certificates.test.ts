@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -125,7 +125,7 @@ describe('a support certificate', () => {
     expect(verify('sha256', got.signed, { key: await caKey(house), dsaEncoding: 'ieee-p1363' }, raw)).toBe(true)
   })
 
-  it('is read by OpenSSH as it is meant, for both kinds of key', async ({ skip }) => {
+  it('is read by OpenSSH as it is meant, for both kinds of key', async ({ skip, onTestFinished }) => {
     try {
       execFileSync('ssh-keygen', ['-Q'], { stdio: 'ignore' })
     } catch (error) {
@@ -134,7 +134,9 @@ describe('a support certificate', () => {
     const { help, id } = await withAgent()
     for (const publicKey of [newKeyLine(), p256Line()]) {
       const { certificate } = (await ask(help, id, { publicKey })).body
-      const file = join(mkdtempSync(join(tmpdir(), 'vestibule-ssh-')), 'key-cert.pub')
+      const folder = mkdtempSync(join(tmpdir(), 'vestibule-certificate-'))
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+      const file = join(folder, 'key-cert.pub')
       writeFileSync(file, certificate)
       const said = execFileSync('ssh-keygen', ['-L', '-f', file], { encoding: 'utf8' })
       expect(said).toMatch(/Type: \S+-cert-v01@openssh\.com user certificate/)
