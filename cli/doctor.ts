@@ -7,11 +7,35 @@ interface Check {
   says: string
 }
 
-const program = ({ askProgram }: Bare, name: string, words: readonly string[], without: string): Check => {
+interface Program {
+  name: string
+  words: readonly string[]
+  /** What a version that does must say. */
+  mustSay: RegExp
+  otherwise: string
+}
+
+const PROGRAMS: readonly Program[] = [
+  {
+    name: 'ssh',
+    words: ['-Q', 'key-cert'],
+    mustSay: /ssh-ed25519-cert/,
+    otherwise: 'vestibule ssh needs OpenSSH with certificates. Install or update it.',
+  },
+  {
+    name: 'aws',
+    words: ['--version'],
+    mustSay: /^aws-cli\/[2-9]/,
+    otherwise: 'vestibule ssh needs the AWS CLI, version 2, for its tunnel. Install or update it.',
+  },
+]
+
+const checkProgram = ({ askProgram }: Bare, { name, words, mustSay, otherwise }: Program): Check => {
   const said = askProgram(name, words)
-  return said === null
-    ? { what: name, good: false, says: without }
-    : { what: name, good: true, says: said.split('\n')[0] ?? '' }
+  const found = said?.split(/\s/)[0] ?? 'Not found'
+  return said !== null && mustSay.test(said)
+    ? { what: name, good: true, says: found }
+    : { what: name, good: false, says: `${found}: ${otherwise}` }
 }
 
 const checkToken = async ({ store }: Bare, { site, call }: AtSite): Promise<Check> => {
@@ -44,11 +68,7 @@ const checkSite = async (bare: Bare, at: AtSite | null): Promise<Check[]> => {
 
 /** Looks at everything that the other commands stand on, and says what to do about what is missing. */
 export const doctor = async (bare: Bare, at: AtSite | null): Promise<Found> => {
-  const checks: Check[] = [
-    ...(await checkSite(bare, at)),
-    program(bare, 'ssh', ['-Q', 'key-cert'], 'Not found, or without certificates. vestibule ssh needs OpenSSH.'),
-    program(bare, 'aws', ['--version'], 'Not found. vestibule ssh needs the AWS CLI, version 2, for its tunnel.'),
-  ]
+  const checks: Check[] = [...(await checkSite(bare, at)), ...PROGRAMS.map((program) => checkProgram(bare, program))]
   const good = checks.every((check) => check.good)
   return {
     value: checks,

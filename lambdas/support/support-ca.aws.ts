@@ -4,7 +4,7 @@ import { callAws } from '../aws/errors.aws.ts'
 import { p256Signature } from './ssh-wire.ts'
 
 /**
- * The support CA: a P-256 key in KMS that never leaves it. Nobody but the support function may ask it to sign. The message
+ * The support CA: a P-256 key in KMS that never leaves it. No other function than support may ask it to sign. The message
  * goes to KMS whole (`RAW`, 4 KiB at most), so that KMS is what hashes it.
  */
 export const createSupportCa = (deps: { kms: KMSClient; keyId: string }) => {

@@ -39,7 +39,8 @@ const createUser = (house: Harness, token?: string) => {
       readToken: async () => new Secret(token ?? ''),
       askProgram: (command, words) => {
         programs.push([command, ...words])
-        if (command !== 'ssh-keygen') return `${command} 1.0`
+        if (command !== 'ssh-keygen')
+          return command === 'aws' ? 'aws-cli/2.31.0 Python/3.13' : 'ssh-ed25519-cert-v01@openssh.com'
         const file = words.at(-1) ?? ''
         if (words.includes('ed25519')) {
           writeFileSync(file, 'private')
@@ -270,6 +271,9 @@ describe('what people do', () => {
     ])
     const ill = await help.run('doctor', { askProgram: () => null })
     expect([ill.exit, ill.out]).toEqual([1, expect.stringContaining('needs the AWS CLI')])
+
+    const old = await help.run('doctor', { askProgram: () => 'aws-cli/1.45.11 Python/3.11.7' })
+    expect([old.exit, old.out]).toEqual([1, expect.stringMatching(/!! +aws +aws-cli\/1\.45\.11: .*version 2/)])
 
     const down = await help.run('doctor', { fetch: async () => Promise.reject(new TypeError('no network')) })
     expect([down.exit, down.out]).toEqual([1, expect.stringMatching(/!! +site .* does not answer.*\nok +ssh/)])
