@@ -2,9 +2,13 @@ import { type Agent, deadlineOf, withLookAt } from '../agents/agent.ts'
 import { dropMerge, finishMerge } from '../agents/change-credentials.ts'
 import type { FailureCode } from '../agents/failure-reasons.ts'
 import { agentSecretName } from '../contract/names.ts'
+import { addSeconds } from '../core/clock.ts'
 import { ABANDONED_MERGE_SECONDS, convergeAgent, failAgent, type ProvisioningDeps } from './converge-agent.ts'
 
 const BATCH = 200
+
+/** A pass ends by itself before the function's time does (60 s): what it did not reach is first in the next one. */
+const PASS_SECONDS = 40
 
 const TIMED_OUT: Partial<Record<Agent['status'], FailureCode>> = {
   requested: 'launch_timed_out',
@@ -41,31 +45,42 @@ const enforceDeadline = async (deps: ProvisioningDeps, agent: Agent): Promise<vo
   await failAgent(deps, agent, code)
 }
 
+const lookAfter = async (deps: ProvisioningDeps, { tenantId, agentId }: Agent): Promise<void> => {
+  await convergeAgent(deps, tenantId, agentId)
+  const agent = await deps.agents.read(tenantId, agentId)
+  if (agent === null) return
+  await finishMerges(deps, agent)
+  const after = await deps.agents.read(tenantId, agentId)
+  if (after !== null) await enforceDeadline(deps, after)
+}
+
+/** Running: not looked at before it has been silent for as long once more. Still passing: behind those that wait longer. */
+const queueAgain = async (deps: ProvisioningDeps, { tenantId, agentId }: Agent): Promise<void> => {
+  const agent = await deps.agents.read(tenantId, agentId)
+  if (agent?.lookAt !== undefined) await deps.agents.replace(withLookAt(agent, deps.clock.now()), agent)
+}
+
 /**
  * Looks at every agent that has something due: goes on with what a crash or a lost event left, and ends with a reason what
- * took too long. Safe to run beside itself; one agent's trouble does not keep the others waiting.
+ * took too long. Safe to run beside itself; neither one agent's trouble nor many agents at once keep the others waiting.
  */
 export const reconcile = async (deps: ProvisioningDeps): Promise<{ looked: number; failed: number }> => {
+  const endsAt = addSeconds(deps.clock.now(), PASS_SECONDS)
   const due = await deps.agents.listDue(deps.clock.now(), BATCH)
+  let looked = 0
   let failed = 0
-  for (const { tenantId, agentId } of due) {
+  for (const agent of due) {
+    if (deps.clock.now() >= endsAt) break
+    looked += 1
     try {
-      await convergeAgent(deps, tenantId, agentId)
-      const agent = await deps.agents.read(tenantId, agentId)
-      if (agent === null) continue
-      await finishMerges(deps, agent)
-      const after = await deps.agents.read(tenantId, agentId)
-      if (after === null) continue
-      await enforceDeadline(deps, after)
-      // Looked at and found running: no need to look again before it has been silent for as long once more.
-      if (after.status === 'ready') await deps.agents.replace(withLookAt(after, deps.clock.now()), after)
+      await lookAfter(deps, agent).finally(() => queueAgain(deps, agent))
     } catch (error) {
       failed += 1
       deps.logger.error('reconciling one agent failed', {
-        agentId,
+        agentId: agent.agentId,
         errorName: error instanceof Error ? error.name : 'unknown',
       })
     }
   }
-  return { looked: due.length, failed }
+  return { looked, failed }
 }

@@ -45,6 +45,37 @@ describe('convergence', () => {
     expect(alive(house)).toHaveLength(1)
   })
 
+  it('looks at all in turn when EC2 is so slow that a pass has time for one, and also when each look fails', async () => {
+    let slow = false
+    let asked: string[] = []
+    let fault: AwsFault | null = null
+    const { house, ana } = await withTenant({
+      hook: async (call, proceed) => {
+        if (!slow || call.operation !== 'DescribeInstances') return proceed()
+        house.clock.advanceSeconds(41)
+        asked.push(JSON.stringify(call.input))
+        if (fault !== null) throw fault
+        return proceed()
+      },
+    })
+    for (const name of ['A', 'B', 'C']) await ana.post('/api/agents', { ...BODY, name })
+    await house.work()
+    await house.work()
+    await house.work()
+    expect(alive(house)).toHaveLength(3)
+    house.clock.advanceSeconds(1)
+
+    slow = true
+    const looked = []
+    for (const next of [null, new AwsFault('UnauthorizedOperation', 'no', { statusCode: 403 })]) {
+      fault = next
+      asked = []
+      for (let pass = 0; pass < 3; pass += 1) looked.push((await house.reconcile()).looked)
+      expect(new Set(asked).size).toBe(3)
+    }
+    expect(looked).toEqual([1, 1, 1, 1, 1, 1])
+  })
+
   it('PRV-02 launches once however often the event comes', async () => {
     const { house, ana } = await withTenant()
     await ana.post('/api/agents', BODY)
