@@ -45,7 +45,7 @@ const enforceDeadline = async (deps: ProvisioningDeps, agent: Agent): Promise<vo
   await failAgent(deps, agent, code)
 }
 
-const lookAfter = async (deps: ProvisioningDeps, { tenantId, agentId }: Agent): Promise<void> => {
+const goOn = async (deps: ProvisioningDeps, { tenantId, agentId }: Agent): Promise<void> => {
   await convergeAgent(deps, tenantId, agentId)
   const agent = await deps.agents.read(tenantId, agentId)
   if (agent === null) return
@@ -58,6 +58,14 @@ const lookAfter = async (deps: ProvisioningDeps, { tenantId, agentId }: Agent): 
 const queueAgain = async (deps: ProvisioningDeps, { tenantId, agentId }: Agent): Promise<void> => {
   const agent = await deps.agents.read(tenantId, agentId)
   if (agent?.lookAt !== undefined) await deps.agents.replace(withLookAt(agent, deps.clock.now()), agent)
+}
+
+const lookAfter = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
+  try {
+    await goOn(deps, agent)
+  } finally {
+    await queueAgain(deps, agent)
+  }
 }
 
 /**
@@ -73,7 +81,7 @@ export const reconcile = async (deps: ProvisioningDeps): Promise<{ looked: numbe
     if (deps.clock.now() >= endsAt) break
     looked += 1
     try {
-      await lookAfter(deps, agent).finally(() => queueAgain(deps, agent))
+      await lookAfter(deps, agent)
     } catch (error) {
       failed += 1
       deps.logger.error('reconciling one agent failed', {
