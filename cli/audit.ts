@@ -51,7 +51,8 @@ export const verifyAudit = async (context: Context): Promise<Found> => {
   if (results.length === 0) {
     return {
       value: { chains: [] },
-      words: 'The trail is empty, and a trail never is: it begins with what made this site.',
+      words:
+        'The trail is empty, and a trail never is. Ask the operator to compare the audit table with its last backup.',
       exit: EXIT.refused,
     }
   }

@@ -1,7 +1,7 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
 import { callAws } from '../aws/errors.aws.ts'
-import { queryPage } from '../aws/paging.aws.ts'
+import { queryIndexPage } from '../aws/paging.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
 import { Role } from '../contract/accounts.ts'
 import { SESSIONS_PER_ACCOUNT } from '../contract/facts.ts'
@@ -54,16 +54,15 @@ export const createAccountStore = (deps: { dynamo: DynamoDBDocumentClient; direc
     },
 
     listStaff: (page: Page) =>
-      queryPage(
+      queryIndexPage(
         dynamo,
         {
-          TableName: directoryTable,
-          IndexName: LISTED_INDEX,
-          KeyConditionExpression: 'listed = :staff',
-          ExpressionAttributeValues: { ':staff': STAFF_LIST },
+          table: directoryTable,
+          name: LISTED_INDEX,
+          attribute: 'listed',
+          value: STAFF_LIST,
+          place: ['listedAt', 'pk', 'sk'],
         },
-        { listed: STAFF_LIST },
-        ['listedAt', 'pk', 'sk'],
         page,
         (item) => StoredAccount.parse(item),
       ),

@@ -1,6 +1,6 @@
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
-import { queryPage } from '../aws/paging.aws.ts'
+import { queryIndexPage } from '../aws/paging.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
 import type { TenantId } from '../contract/ids.ts'
 import { LISTED_INDEX, tenantKey } from '../contract/names.ts'
@@ -22,16 +22,15 @@ export const createTenantStore = (deps: { dynamo: DynamoDBDocumentClient; direct
     },
 
     list: (page: Page) =>
-      queryPage(
+      queryIndexPage(
         dynamo,
         {
-          TableName: directoryTable,
-          IndexName: LISTED_INDEX,
-          KeyConditionExpression: 'listed = :tenants',
-          ExpressionAttributeValues: { ':tenants': TENANT_LIST },
+          table: directoryTable,
+          name: LISTED_INDEX,
+          attribute: 'listed',
+          value: TENANT_LIST,
+          place: ['listedAt', 'pk', 'sk'],
         },
-        { listed: TENANT_LIST },
-        ['listedAt', 'pk', 'sk'],
         page,
         (item) => StoredTenant.parse(item),
       ),

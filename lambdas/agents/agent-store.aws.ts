@@ -1,7 +1,7 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
-import { queryPage } from '../aws/paging.aws.ts'
+import { queryIndexPage, queryPage } from '../aws/paging.aws.ts'
 import { transact, type WriteAction } from '../aws/transact.aws.ts'
 import { AgentBody, AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS } from '../contract/credential-kinds.ts'
@@ -125,16 +125,15 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
 
     /** Agents of all tenants that allow support access, newest first. */
     listSupported: (page: Page) =>
-      queryPage(
+      queryIndexPage(
         dynamo,
         {
-          TableName: agentsTable,
-          IndexName: SUPPORT_INDEX,
-          KeyConditionExpression: 'supported = :supported',
-          ExpressionAttributeValues: { ':supported': SUPPORTED },
+          table: agentsTable,
+          name: SUPPORT_INDEX,
+          attribute: 'supported',
+          value: SUPPORTED,
+          place: ['createdAt', 'pk', 'sk'],
         },
-        { supported: SUPPORTED },
-        ['createdAt', 'pk', 'sk'],
         page,
         (item) => StoredAgent.parse(item),
       ),

@@ -1,7 +1,7 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
 import { callAws, DependencyError } from '../aws/errors.aws.ts'
-import { queryPage } from '../aws/paging.aws.ts'
+import { queryIndexPage, queryPage } from '../aws/paging.aws.ts'
 import { transact, type TransactStep } from '../aws/transact.aws.ts'
 import { ActorKind, AuditAction } from '../contract/audit.ts'
 import { newEventId } from '../contract/ids.ts'
@@ -165,16 +165,15 @@ export const createAuditTrail = (deps: {
       ),
     /** All chains by time, newest first. */
     listAll: (page: Page) =>
-      queryPage(
+      queryIndexPage(
         dynamo,
         {
-          TableName: auditTable,
-          IndexName: AUDIT_TIME_INDEX,
-          KeyConditionExpression: 'listed = :all',
-          ExpressionAttributeValues: { ':all': ALL_CHAINS },
+          table: auditTable,
+          name: AUDIT_TIME_INDEX,
+          attribute: 'listed',
+          value: ALL_CHAINS,
+          place: ['listedAt', 'chain', 'sequence'],
         },
-        { listed: ALL_CHAINS },
-        ['listedAt', 'chain', 'sequence'],
         page,
         (item) => StoredEvent.parse(item),
       ),

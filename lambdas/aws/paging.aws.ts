@@ -41,3 +41,25 @@ export const queryPage = async <T>(
     nextCursor: startKey === undefined ? undefined : encodeCursor(place.map((name) => String(startKey?.[name]))),
   }
 }
+
+/** One page of the rows that an index holds under one value, newest first. */
+export const queryIndexPage = <T>(
+  dynamo: DynamoDBDocumentClient,
+  index: { table: string; name: string; attribute: string; value: string; place: readonly string[] },
+  page: Page,
+  parse: (item: Record<string, unknown>) => T,
+): Promise<{ items: T[]; nextCursor?: string }> =>
+  queryPage(
+    dynamo,
+    {
+      TableName: index.table,
+      IndexName: index.name,
+      KeyConditionExpression: '#attribute = :value',
+      ExpressionAttributeNames: { '#attribute': index.attribute },
+      ExpressionAttributeValues: { ':value': index.value },
+    },
+    { [index.attribute]: index.value },
+    index.place,
+    page,
+    parse,
+  )

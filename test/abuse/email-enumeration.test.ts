@@ -177,7 +177,7 @@ describe.each(ADAPTERS)('what a stranger can find out over %s', (adapter) => {
 
     expect((await bob.get(`/api/agents/${id}`)).text).toBe(before)
     const denials = (await ana.get('/api/audit?limit=100')).body.events.filter(
-      (event: any) => event.action === 'access.denied',
+      (event: { action: string }) => event.action === 'access.denied',
     )
     expect(denials).toHaveLength(verbs.length * 2)
   })

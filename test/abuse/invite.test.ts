@@ -83,7 +83,7 @@ describe.each(ADAPTERS)('invites over %s', (adapter) => {
     const listed = await admin.get('/api/admin/invites')
 
     expect([taken.status, old.status, fresh.status]).toEqual([403, 200, 401])
-    expect(listed.body.invites.find((invite: any) => invite.id === second.id).state).toBe('pending')
+    expect(listed.body.invites.find((invite: { id: string }) => invite.id === second.id).state).toBe('pending')
   })
 
   it('INV-11 is not burnt by attempts that fail', async () => {

@@ -333,7 +333,7 @@ describe('onboarding', () => {
 
       const { agents } = (await again.get('/api/agents')).body
       expect([crashAt, retried.status]).toEqual([crashAt, 202])
-      expect([crashAt, agents.map((agent: any) => agent.status)]).toEqual([crashAt, ['ready']])
+      expect([crashAt, agents.map((agent: { status: string }) => agent.status)]).toEqual([crashAt, ['ready']])
       expect(house.aws.machines.listRunning()).toHaveLength(1)
     }
   })

@@ -170,7 +170,7 @@ describe.each(ADAPTERS)('sessions over %s', (adapter) => {
 
     expect(sessions).toHaveLength(20)
     expect((await ana.get('/api/agents')).status).toBe(401)
-    const victim = sessions.find((session: any) => !session.current)
+    const victim = sessions.find((session: { current: boolean }) => !session.current)
     expect((await last.del(`/api/sessions/${victim.id}`)).status).toBe(204)
     expect((await last.del(`/api/sessions/${victim.id}`)).status).toBe(404)
   })

@@ -334,6 +334,19 @@ describe('audit verify', () => {
   })
 })
 
+it('AUD-04 finds an empty trail wanting', async () => {
+  const { ana } = await withPeople()
+  const ran = await ana.run('audit verify', {
+    fetch: async (input) =>
+      Response.json(
+        String(input).includes('/api/session')
+          ? { account: { id: 'a', email: 'ana@example.com', role: 'tenant' }, tenant: { id: 'ten_x', name: 'Ana' } }
+          : { events: [] },
+      ),
+  })
+  expect([ran.exit, ran.out]).toEqual([1, expect.stringContaining('Ask the operator')])
+})
+
 describe('the terminal', () => {
   it('INJ-10 is safe from what the service says, in words and in JSON', async () => {
     const { ana } = await withPeople()

@@ -11,16 +11,7 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest'
 import { TABLES } from '../../lambdas/contract/tables.ts'
 import { createTable } from '../../local/installation.ts'
-import { connect } from './services.ts'
-
-const nameOf = async (action: Promise<unknown>): Promise<string> => {
-  try {
-    await action
-    return 'no error'
-  } catch (error) {
-    return error instanceof Error ? error.name : 'not an error'
-  }
-}
+import { connect, nameOf } from './services.ts'
 
 describe('what we rely on DynamoDB for', () => {
   let aws: Awaited<ReturnType<typeof connect>>

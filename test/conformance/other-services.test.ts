@@ -21,7 +21,7 @@ import {
   SendMessageCommand,
 } from '@aws-sdk/client-sqs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { connect } from './services.ts'
+import { connect, nameOf } from './services.ts'
 
 let aws: Awaited<ReturnType<typeof connect>>
 
@@ -29,14 +29,6 @@ beforeAll(async () => {
   aws = await connect()
 })
 
-const nameOf = async (action: Promise<unknown>): Promise<string> => {
-  try {
-    await action
-    return 'no error'
-  } catch (error) {
-    return error instanceof Error ? error.name : 'not an error'
-  }
-}
 const token = (letter: string) => letter.repeat(40)
 
 describe('what we rely on Secrets Manager for', () => {

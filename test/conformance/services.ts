@@ -35,3 +35,13 @@ export const connect = async () => {
     embedded: false,
   }
 }
+
+/** What a call was refused with. */
+export const nameOf = async (action: Promise<unknown>): Promise<string> => {
+  try {
+    await action
+    return 'no error'
+  } catch (error) {
+    return error instanceof Error ? error.name : 'not an error'
+  }
+}

@@ -39,7 +39,9 @@ describe('the journey', () => {
 
     const patched = await ada.patch(`/api/agents/${id}/credentials`, { slackAppToken })
     expect(patched.status).toBe(200)
-    expect(Object.values(patched.body.agent.credentials).filter((state: any) => state.provided)).toHaveLength(4)
+    expect(
+      Object.values<{ provided: boolean }>(patched.body.agent.credentials).filter((state) => state.provided),
+    ).toHaveLength(4)
 
     const closing = ada.put(`/api/agents/${id}/support-access`, { enabled: false })
     const worked = (async () => {

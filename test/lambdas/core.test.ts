@@ -292,8 +292,9 @@ describe('small rules', () => {
 
   it('log only the fields that are allowed, one JSON line each', () => {
     const lines: string[] = []
-    const logger = createLogger({ write: (line: string) => lines.push(line) } as any)
-    logger.info('hello', { requestId: 'r', password: 'hush', body: { a: 1 } } as any)
+    const logger = createLogger({ write: (line) => lines.push(line) > 0 })
+    // @ts-expect-error the type already refuses a field that is not on the list; this is about values that get past it.
+    logger.info('hello', { requestId: 'r', password: 'hush', body: { a: 1 } })
 
     expect(JSON.parse(lines[0] ?? '')).toEqual({
       level: 'info',

@@ -103,7 +103,7 @@ describe('the operator', () => {
     await ana.post('/api/agents', { name: 'B', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } })
     database.run("DELETE FROM ddb_item WHERE tbl = 'vestibule-agents' AND sk LIKE 'AGENT#%' AND item LIKE '%\"A\"%'")
     database.run("DELETE FROM ddb_item WHERE tbl = 'vestibule-audit' AND pk = ? AND sk LIKE '%3'", tenantId)
-    const names = async () => (await ana.get('/api/agents')).body.agents.map(({ name }: any) => name)
+    const names = async () => (await ana.get('/api/agents')).body.agents.map(({ name }: { name: string }) => name)
     expect(await names()).toEqual(['B'])
 
     const agents = await operator.restoreRows('restored-agents', 'vestibule-agents')

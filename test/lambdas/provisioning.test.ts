@@ -274,8 +274,8 @@ describe('credentials after a crash', () => {
 
     const { credentials } = (await ana.get(`/api/agents/${id}`)).body.agent
     const kinds = (await ana.get('/api/audit')).body.events
-      .filter((event: any) => event.action === 'agent.credentials_changed')
-      .map((event: any) => event.detail.kinds)
+      .filter((event: { action: string }) => event.action === 'agent.credentials_changed')
+      .map((event: { detail: { kinds: string[] } }) => event.detail.kinds)
     const state = await house.deps.vault.describe(agentSecretName('local', tenantId, id))
     expect(state.ok && state.value.names.toSorted()).toEqual(
       ['claudeCodeToken', 'githubToken', 'slackBotToken'].filter((name) => credentials[name].provided),

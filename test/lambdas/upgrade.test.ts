@@ -32,7 +32,9 @@ describe('data of version 0.1', () => {
     const patched = await ana.patch(`/api/agents/${agent.id}/credentials`, { githubToken: CREDENTIALS.githubToken })
     expect([patched.status, patched.body.agent?.credentials.githubToken.provided]).toEqual([200, true])
     const pending = (await admin.get('/api/admin/invites?state=pending')).body.invites
-    expect(pending.map(({ email, mail }: any) => [email, mail])).toEqual([['bob@example.com', undefined]])
+    expect(pending.map(({ email, mail }: { email: string; mail?: object }) => [email, mail])).toEqual([
+      ['bob@example.com', undefined],
+    ])
     expect((await admin.post(`/api/admin/invites/${pending[0].id}/resend`)).status).toBe(200)
     expect((await ana.get('/api/audit')).body.events.length).toBeGreaterThan(4)
   })
@@ -48,11 +50,13 @@ describe('data of version 0.1', () => {
     await ana.post('/api/agents', { name: 'B', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } })
     await house.settle()
 
-    const statuses = (await ana.get('/api/agents')).body.agents.map(({ name, status }: any) => [name, status])
+    const statuses = (await ana.get('/api/agents')).body.agents.map(
+      ({ name, status }: { name: string; status: string }) => [name, status],
+    )
     expect(statuses).toEqual([
       ['B', 'ready'],
       ['A', 'ready'],
     ])
-    expect((await help.get('/api/support/agents')).body.agents.map(({ name }: any) => name)).toContain('B')
+    expect((await help.get('/api/support/agents')).body.agents.map(({ name }: { name: string }) => name)).toContain('B')
   })
 })

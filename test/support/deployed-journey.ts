@@ -143,7 +143,9 @@ export const walkShort = async (house: Deployed, templates: Templates): Promise<
   await house.tick()
   must(await help.get('/api/support/agents'), 200, 'list for support')
   const invites = must(await admin.get('/api/admin/invites'), 200, 'list invites').invites
-  if (!invites.some((one: any) => one.mail?.state === 'sent')) {
-    throw new Error(`no invite was mailed: ${JSON.stringify(invites.map((one: any) => one.mail))}`)
+  if (!invites.some((one: { mail?: { state: string } }) => one.mail?.state === 'sent')) {
+    throw new Error(
+      `no invite was mailed: ${JSON.stringify(invites.map((one: { mail?: { state: string } }) => one.mail))}`,
+    )
   }
 }

@@ -248,7 +248,7 @@ export const deploy = async (templates: Templates) => {
       eventSourceARN: arn,
     }))
     const { batchItemFailures } = await fn.invoke({ Records })
-    const failed = new Set(batchItemFailures.map(({ itemIdentifier }: any) => itemIdentifier))
+    const failed = new Set(batchItemFailures.map(({ itemIdentifier }: { itemIdentifier: string }) => itemIdentifier))
     for (const { MessageId, ReceiptHandle } of Messages) {
       if (!failed.has(MessageId)) await clients.sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle }))
     }

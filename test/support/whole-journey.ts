@@ -55,7 +55,11 @@ const walkAccount = async (house: Deployed, tenant: Browser, email: string, { mu
   for (let turn = 0; turn < 4; turn += 1) must(await other.post('/api/login', wrong), 401, 'wrong password')
   must(await other.post('/api/login', { email, password: PASSWORD }), 200, 'sign-in')
   const { sessions } = must(await tenant.get('/api/sessions'), 200, 'list sessions')
-  must(await tenant.del(`/api/sessions/${sessions.find((one: any) => !one.current).id}`), 204, 'end a session')
+  must(
+    await tenant.del(`/api/sessions/${sessions.find((one: { current: boolean }) => !one.current).id}`),
+    204,
+    'end a session',
+  )
   must(await tenant.del('/api/sessions'), 204, 'end the other sessions')
   must(await tenant.post('/api/password', { currentPassword: PASSWORD, newPassword: NEW_PASSWORD }), 204, 'password')
   must(await other.post('/api/login', { email, password: NEW_PASSWORD }), 200, 'sign-in again')
@@ -156,8 +160,9 @@ const walkMail = async (
   { must, invite }: Journey,
 ): Promise<void> => {
   const mailOf = async (id: string) =>
-    must(await admin.get('/api/admin/invites'), 200, 'list invites').invites.find((one: any) => one.id === id).mail
-      ?.state
+    must(await admin.get('/api/admin/invites'), 200, 'list invites').invites.find(
+      (one: { id: string }) => one.id === id,
+    ).mail?.state
   const revoked = await invite(admin, { email: 'unsent@example.com' })
   must(await admin.del(`/api/admin/invites/${revoked.id}`), 204, 'revoke')
   const { id, link } = await invite(admin, { email: 'mail@example.com' })
@@ -209,7 +214,7 @@ export const walkWhole = async (house: Deployed, templates: Templates): Promise<
   await liveAndDie(ana, 'By the reconciler', { queues: false, schedules: true, seconds: 40 })
   await deleteWhileOnboarding(house, ana, tenant.id, journey)
   const { agents } = must(await ana.get('/api/agents'), 200, 'list agents')
-  const [first] = agents.filter(({ name }: any) => name === 'First')
+  const [first] = agents.filter(({ name }: { name: string }) => name === 'First')
   await reach(ana, first.id, 'ready')
   await leaveMerge(house, ana, tenant.id, first.id, journey)
   must(await help.get('/api/agents'), 403, 'a tenant’s list as support')

@@ -31,7 +31,7 @@ const withMail = async (answer: () => void = () => undefined) => {
 }
 
 const mailOf = async (admin: Browser, id: string) =>
-  (await admin.get('/api/admin/invites')).body.invites.find((one: any) => one.id === id).mail?.state
+  (await admin.get('/api/admin/invites')).body.invites.find((one: { id: string }) => one.id === id).mail?.state
 const outboxOf = ({ aws }: Harness) => aws.database.all("SELECT item FROM ddb_item WHERE pk = 'OUTBOX'")
 const refuse =
   (name: string, statusCode = 400) =>
@@ -103,7 +103,7 @@ describe('an invite’s mail', () => {
       .post('/api/signup', { invite: code, email: EMAIL, password: 'violet tractor on the moon' })
     expect(joined.status).toBe(201)
     const { events } = (await admin.get('/api/admin/audit')).body
-    expect(events.filter(({ action }: any) => action === 'invite.mail_failed')).toHaveLength(1)
+    expect(events.filter(({ action }: { action: string }) => action === 'invite.mail_failed')).toHaveLength(1)
   })
 
   it('leaves with its newest link alone, and not at all once the invite is over', async () => {

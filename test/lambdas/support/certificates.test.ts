@@ -152,7 +152,7 @@ describe('a support certificate', () => {
     const { validUntil } = (await ask(help, id)).body
 
     const { events } = (await ana.get('/api/audit')).body
-    const [event] = events.filter(({ action }: any) => action === 'support.certificate_issued')
+    const [event] = events.filter(({ action }: { action: string }) => action === 'support.certificate_issued')
     expect(event).toMatchObject({
       actor: { kind: 'support', id: expect.stringMatching(/^acc_/) },
       target: id,
