@@ -11,6 +11,8 @@ export interface LaunchSettings {
   instanceType: string
   agentSecurityGroupId: string
   supportSecurityGroupId: string
+  /** What new machines install: the SHA-256 of a release's signed list. */
+  release: string
   apiUrl: string
   proofAudience: string
 }
@@ -33,6 +35,8 @@ export interface LaunchAttempt {
   volumeKeyArn: string
   userData: string
   userDataHash: string
+  /** Not in attempts that an older version wrote down. */
+  release?: string
   createdAt: string
 }
 
@@ -82,6 +86,7 @@ export const freezeAttempt = (
     volumeKeyArn: agent.volumeKeyArn,
     userData,
     userDataHash: sha256Hex(userData),
+    release: settings.release,
     createdAt: now.toISOString(),
   }
 }

@@ -52,6 +52,7 @@ export class ControlPlaneStack extends Stack {
   readonly #config: DeployConfig
   readonly #bundles: Bundles
   readonly #amiId: string
+  readonly #release: string
   readonly #place: Place
   /** Imported: the key's own policy says already which services may use it. */
   readonly #key: kms.IKey
@@ -72,6 +73,11 @@ export class ControlPlaneStack extends Stack {
       type: 'AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>',
       default: config.amiParameter,
       description: 'Looked up at each deploy; a launch writes down which image it got',
+    }).valueAsString
+    this.#release = new CfnParameter(this, 'AgentRelease', {
+      type: 'String',
+      allowedPattern: '^[0-9a-f]{64}$',
+      description: 'What new machines install: the SHA-256 of a release’s signed list',
     }).valueAsString
     this.addWebFunctions(web, version)
     this.provisionQueue = this.addProvisioner(network, web)
@@ -115,6 +121,10 @@ export class ControlPlaneStack extends Stack {
       SESSION_KEYS_SECRET: data.sessionKeysSecret.secretArn,
       ORIGIN_PROOF_SECRET: data.originProofSecret.secretArn,
     }
+    const supportCaKeys = [
+      data.supportCa.keyArn,
+      ...(config.retiringSupportCa === undefined ? [] : [config.retiringSupportCa]),
+    ]
     const sendsMail = config.mailSender !== undefined
     const identity = new ServiceFunction(this, 'Identity', {
       functionName: 'identity',
@@ -139,8 +149,9 @@ export class ControlPlaneStack extends Stack {
         ACCOUNT_ID: this.account,
         AGENTS_PER_TENANT: String(config.agentsPerTenant),
         PROOF_ISSUER: config.identityIssuer,
+        SUPPORT_CA_KEYS: supportCaKeys.join(','),
       },
-      rights: agentsRights(data, this.#place),
+      rights: agentsRights(data, this.#place, supportCaKeys),
     })
     const support = new ServiceFunction(this, 'Support', {
       functionName: 'support',
@@ -181,6 +192,7 @@ export class ControlPlaneStack extends Stack {
       INSTANCE_TYPE: this.#config.instanceType,
       AGENT_SECURITY_GROUP: network.agentSecurityGroupId,
       SUPPORT_SECURITY_GROUP: network.supportSecurityGroupId,
+      AGENT_RELEASE: this.#release,
     }
   }
 

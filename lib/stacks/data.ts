@@ -6,12 +6,17 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
 import { TABLES } from '../../lambdas/contract/tables.ts'
+import type { DeployConfig } from '../config.ts'
 import { addBackups } from '../constructs/backups.ts'
 import { createDataKey } from '../constructs/data-key.ts'
 import { createTable } from '../constructs/product-table.ts'
 
 /** Secrets Manager generates letters and digits only, so that the text is base64 too: 64 of them are 381 bits. */
 const GENERATED_CHARACTERS = 64
+
+export interface DataProps extends StackProps {
+  config: DeployConfig
+}
 
 /** What must survive everything else: tables, the bucket of provision requests, the secrets of the installation, their key. */
 export class DataStack extends Stack {
@@ -26,7 +31,7 @@ export class DataStack extends Stack {
   /** Signs certificates for support; made here because agents trust it for as long as they live. */
   readonly supportCa: kms.Key
 
-  constructor(scope: Construct, id: string, props: StackProps) {
+  constructor(scope: Construct, id: string, { config, ...props }: DataProps) {
     super(scope, id, { ...props, terminationProtection: true })
     this.key = createDataKey(this, 'Key')
     this.directoryTable = createTable(this, 'Directory', TABLES.directory, this.key)
@@ -36,13 +41,18 @@ export class DataStack extends Stack {
     this.requestsBucket = this.createRequestsBucket()
     this.sessionKeysSecret = this.createSecret('SessionKeys', 'Keys that sign sessions', { kid: 'first' }, 'key')
     this.originProofSecret = this.createSecret('OriginProof', 'What the edge proves itself with', {}, 'a')
-    this.supportCa = new kms.Key(this, 'SupportCa', {
+    this.supportCa = this.createSupportCa(config.supportCaGeneration)
+    addBackups(this, 'Backups', this.key, [this.directoryTable, this.agentsTable, this.auditTable])
+  }
+
+  /** Another generation is another key; the one before stays in the account until somebody deletes it. */
+  private createSupportCa(generation: number): kms.Key {
+    return new kms.Key(this, generation === 1 ? 'SupportCa' : `SupportCa${generation}`, {
       description: 'Vestibule: signs SSH certificates for support',
       keySpec: kms.KeySpec.ECC_NIST_P256,
       keyUsage: kms.KeyUsage.SIGN_VERIFY,
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    addBackups(this, 'Backups', this.key, [this.directoryTable, this.agentsTable, this.auditTable])
   }
 
   private createRequestsBucket(): s3.Bucket {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EMBEDDED_PLACE, EMBEDDED_SUBNETS } from '../../local/aws/embedded-aws.ts'
+import { RUNTIME_HASH } from '../../local/stand-in-instance.ts'
 import type { Statement } from './iam-policy.ts'
 
 export interface Resource {
@@ -85,6 +86,7 @@ export const readTemplates = (directory: string, mutate: Mutation = () => undefi
     switch (name) {
       case 'Ref': {
         const parameter = raw[stack].Parameters?.[argument]
+        if (argument === 'AgentRelease') return RUNTIME_HASH
         if (parameter !== undefined)
           return parameter.Type.includes('AWS::EC2::Image') ? 'ami-0embedded' : parameter.Default
         return PSEUDO[argument] ?? attributeOf(stack, argument, 'Ref')
