@@ -57,7 +57,12 @@ export const localLaunchSettings = (siteOrigin: string): LaunchSettings => ({
   instanceType: EMBEDDED_INSTANCE_TYPE,
   agentSecurityGroupId: 'sg-agent',
   supportSecurityGroupId: 'sg-support',
+  stage: LOCAL_STAGE,
+  region: EMBEDDED_PLACE.region,
   release: RUNTIME_HASH,
+  // Stand-ins install nothing, so there is nothing that could be signed.
+  releaseKey: '',
+  assetsOrigin: siteOrigin,
   apiUrl: siteOrigin,
   proofAudience: proofAudience(siteOrigin),
 })

@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import type * as z from 'zod/mini'
 import { Enrolled, HeartbeatAnswer, type HeartbeatInput } from '../../lambdas/contract/instance.ts'
 import { fail, ok, type Result } from '../../lambdas/core/result.ts'
 import type { Secret } from '../../lambdas/core/secret.ts'

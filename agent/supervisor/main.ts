@@ -39,7 +39,10 @@ const supervisor = createSupervisor({
     isRunning: () => isActive(AGENT_UNIT),
     readStatus: () => readAgentStatus('/run/vestibule-agent/status.json'),
   },
-  support: createSupportAccess({ principal: supportPrincipal(AgentId.parse(instructions.agentId)), clock: systemClock }),
+  support: createSupportAccess({
+    principal: supportPrincipal(AgentId.parse(instructions.agentId)),
+    clock: systemClock,
+  }),
   enrolment: { isNoted: async () => existsSync(ENROLLED), note: () => replaceFile(ENROLLED, '') },
   clock: systemClock,
   logger,

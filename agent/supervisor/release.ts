@@ -30,8 +30,7 @@ export const createReleaseReader = (folder: string) => {
     const stamp = [size, ino, mtimeMs, ctimeMs, mode].join(' ')
     const before = known.get(path)
     const isLink = (mode & 0o170_000) === 0o120_000
-    const digest =
-      before?.stamp === stamp ? before.digest : isLink ? sha256Hex(await readlink(at)) : await hashFile(at)
+    const digest = before?.stamp === stamp ? before.digest : isLink ? sha256Hex(await readlink(at)) : await hashFile(at)
     known.set(path, { stamp, digest })
     return `${digest}  ${path}`
   }

@@ -76,7 +76,8 @@ export const createSupportAccess = ({ principal, clock }: { principal: string; c
     allow: async (trustedCas: readonly string[]): Promise<void> => {
       await access('/usr/sbin/sshd')
       await ensureUser()
-      if ((await readIfThere(HOST_KEY)) === null) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', HOST_KEY])
+      if ((await readIfThere(HOST_KEY)) === null)
+        await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', HOST_KEY])
       await mkdir(FOLDER, { recursive: true })
       // Read as the user that logs in.
       await chmod(FOLDER, 0o755)

@@ -53,6 +53,7 @@ export class ControlPlaneStack extends Stack {
   readonly #bundles: Bundles
   readonly #amiId: string
   readonly #release: string
+  readonly #releaseKey: string
   readonly #place: Place
   /** Imported: the key's own policy says already which services may use it. */
   readonly #key: kms.IKey
@@ -79,6 +80,11 @@ export class ControlPlaneStack extends Stack {
       allowedPattern: '^[0-9a-f]{64}$',
       description: 'What new machines install: the SHA-256 of a release’s signed list',
     }).valueAsString
+    this.#releaseKey = new CfnParameter(this, 'ReleaseKey', {
+      type: 'String',
+      allowedPattern: '^[A-Za-z0-9+/]{80,400}={0,2}$',
+      description: 'The public key that releases are signed for, as publish-agent prints it',
+    }).valueAsString
     this.addWebFunctions(web, version)
     this.provisionQueue = this.addProvisioner(network, web)
     this.addReconciler(network, web)
@@ -94,7 +100,7 @@ export class ControlPlaneStack extends Stack {
     }
     new iam.Policy(this, 'InstanceRights', {
       roles: [network.instanceRole],
-      statements: instanceRights(this.#place, proofAudience(web.siteOrigin)),
+      statements: instanceRights(this.#place, proofAudience(web.siteOrigin), this.#data.assetsBucket.bucketArn),
     })
   }
 
@@ -193,6 +199,8 @@ export class ControlPlaneStack extends Stack {
       AGENT_SECURITY_GROUP: network.agentSecurityGroupId,
       SUPPORT_SECURITY_GROUP: network.supportSecurityGroupId,
       AGENT_RELEASE: this.#release,
+      RELEASE_KEY: this.#releaseKey,
+      ASSETS_ORIGIN: `https://${this.#data.assetsBucket.bucketRegionalDomainName}`,
     }
   }
 
