@@ -22,6 +22,7 @@ const wholeNumber = (min: number, max: number) =>
 
 const matching = (pattern: RegExp, message: string) => z.string({ message }).regex(pattern, { message })
 const emailAddress = z.email({ message: 'an e-mail address' })
+const KMS_KEY_ARN = /^arn:aws:kms:[a-z0-9-]+:\d{12}:key\/[0-9a-f-]+$/
 const RETENTION_DAYS = [30, 90, 180, 365]
 
 /** What an operator may choose, by CDK context. docs/deploy.md explains each key; a test compares. */
@@ -68,6 +69,8 @@ const DeployConfig = z
       .default(90),
     identityConcurrency: wholeNumber(1, 500).default(50),
     originProofSlot: z.enum(['a', 'b'], { message: 'a or b' }).default('a'),
+    supportCaGeneration: wholeNumber(1, 1000).default(1),
+    retiringSupportCa: matching(KMS_KEY_ARN, 'the ARN of the KMS key that signed before').optional(),
     breakGlassPrincipal: matching(
       /^arn:aws:iam::\d{12}:(?:role|user)\/.+$/,
       'the ARN of an IAM role or user',

@@ -20,7 +20,7 @@ export const createStacks = (app: App, config: DeployConfig, version: string, bu
     ...(config.region === undefined ? {} : { env: { region: config.region } }),
   })
   const edge = new EdgeStack(app, 'VestibuleEdge', { ...named('edge'), env: { region: EDGE_REGION } })
-  const data = new DataStack(app, 'VestibuleData', named('data'))
+  const data = new DataStack(app, 'VestibuleData', { ...named('data'), config })
   const network = new NetworkStack(app, 'VestibuleNetwork', { ...named('network'), data, config })
   const web = new WebStack(app, 'VestibuleWeb', { ...named('web'), data, config, edgeStackName: edge.stackName })
   web.addStackDependency(edge)
@@ -40,6 +40,9 @@ export const createStacks = (app: App, config: DeployConfig, version: string, bu
     AuditTable: data.auditTable.tableName,
     SessionKeysSecret: data.sessionKeysSecret.secretArn,
     OriginProofSecret: data.originProofSecret.secretArn,
+    SupportCaKey: data.supportCa.keyArn,
+    AssetsBucket: data.assetsBucket.bucketName,
+    ReleaseKey: data.releaseKey.keyArn,
   })
   tellOperator(web, {
     SiteOrigin: web.siteOrigin,

@@ -22,6 +22,7 @@ import type { AgentsNames } from '../lambdas/entry/deps.aws.ts'
 import type { MailNames } from '../lambdas/entry/mail-deps.aws.ts'
 import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
 import { type AwsClients, EMBEDDED_INSTANCE_TYPE, EMBEDDED_PLACE, EMBEDDED_SUBNETS } from './aws/embedded-aws.ts'
+import { RUNTIME_HASH } from './stand-in-instance.ts'
 
 /** What the CDK app makes in an account, made here: tables, bucket, queues, rules, session keys. */
 
@@ -56,6 +57,12 @@ export const localLaunchSettings = (siteOrigin: string): LaunchSettings => ({
   instanceType: EMBEDDED_INSTANCE_TYPE,
   agentSecurityGroupId: 'sg-agent',
   supportSecurityGroupId: 'sg-support',
+  stage: LOCAL_STAGE,
+  region: EMBEDDED_PLACE.region,
+  release: RUNTIME_HASH,
+  // Stand-ins install nothing, so there is nothing that could be signed.
+  releaseKey: '',
+  assetsOrigin: siteOrigin,
   apiUrl: siteOrigin,
   proofAudience: proofAudience(siteOrigin),
 })

@@ -17,7 +17,7 @@ import { addIdentityRoutes } from '../lambdas/http/identity-routes.ts'
 import { addSupportRoutes } from '../lambdas/http/support-routes.ts'
 import type { AppEnv, Platform } from '../lambdas/http/request.ts'
 import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
-import { createSupportCa } from '../lambdas/support/support-ca.aws.ts'
+import { createSupportCa, createTrustedCas } from '../lambdas/support/support-ca.aws.ts'
 import { reconcile } from '../lambdas/provisioning/reconcile.ts'
 import type { CallHook } from './aws/service.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
@@ -56,6 +56,7 @@ export const createProduct = async (options: ProductOptions) => {
     ca: createSupportCa({ kms: clients.kms, keyId: names.supportCaKey }),
     ...createAgentsDeps(clients, names, ambient, {
       proof,
+      trustedCas: createTrustedCas({ kms: clients.kms, keyIds: [names.supportCaKey] }),
       tenantKeys: createTenantKeys({ kms: clients.kms, place: names }),
       requests: createProvisionRequests({ s3: clients.s3, bucket: names.requestsBucket, clock, random }),
     }),

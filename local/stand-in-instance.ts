@@ -25,7 +25,8 @@ const NEXT_STEP: Record<BootStep, BootStep> = {
   ready: 'ready',
 }
 const BEAT_MILLISECONDS = 5_000
-const RUNTIME_HASH = sha256Hex('vestibule stand-in instance')
+/** What a stand-in says it runs. */
+export const RUNTIME_HASH = sha256Hex('vestibule stand-in instance')
 
 const readInstructions = (userData: string) => {
   const content = /^ {4}content: '(.*)'$/m.exec(userData)?.[1] ?? 'null'

@@ -53,6 +53,7 @@ const StoredAgent: z.ZodMiniType<Agent> = z.object({
   ),
   enrolledAttempt: z.optional(z.number()),
   bootStep: z.optional(z.string()),
+  release: z.optional(z.string()),
   runtimeHash: z.optional(z.string()),
   lastSeenAt: z.optional(z.string()),
   timeline: z.array(z.object({ status: AgentStatus, at: z.string() })),

@@ -51,6 +51,9 @@ export interface Agent {
   instance?: AgentInstance
   enrolledAttempt?: number
   bootStep?: string
+  /** The release that the current attempt's machine was told to install; none where an older version launched it. */
+  release?: string
+  /** The release that the machine says it has. */
   runtimeHash?: string
   lastSeenAt?: string
   timeline: { status: AgentStatus; at: string }[]

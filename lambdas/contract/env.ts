@@ -3,6 +3,11 @@ import * as z from 'zod/mini'
 const name = z.string().check(z.trim(), z.minLength(1))
 const secretOrKeyArn = name
 
+const list = z.pipe(
+  name,
+  z.transform((text) => text.split(',')),
+)
+
 const common = {
   VESTIBULE_STAGE: z.string().check(z.regex(/^[a-z][a-z0-9-]{1,15}$/)),
   DIRECTORY_TABLE: name,
@@ -25,14 +30,16 @@ const launching = {
   SITE_ORIGIN: z.url({ protocol: /^https$/ }),
   ACCOUNT_ID: name,
   LAUNCH_TEMPLATE: name,
-  SUBNETS: z.pipe(
-    name,
-    z.transform((text) => text.split(',')),
-  ),
+  SUBNETS: list,
   AMI: z.string().check(z.regex(/^ami-/)),
   INSTANCE_TYPE: name,
   AGENT_SECURITY_GROUP: name,
   SUPPORT_SECURITY_GROUP: name,
+  /** What new machines install: the SHA-256 of a release's signed list. */
+  AGENT_RELEASE: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  /** The public key that it must be signed for: SPKI in DER, as base64. */
+  RELEASE_KEY: z.string().check(z.regex(/^[A-Za-z0-9+/]{80,400}={0,2}$/)),
+  ASSETS_ORIGIN: z.url({ protocol: /^https$/ }),
 }
 
 /** The environment of each function: one schema per function, names and ARNs only, never a secret value. */
@@ -46,6 +53,8 @@ export const FunctionEnv = {
     AWS_REGION: name,
     AGENTS_PER_TENANT: z.pipe(z.pipe(z.string(), z.transform(Number)), z.int().check(z.minimum(1))),
     PROOF_ISSUER: z.optional(z.url({ protocol: /^https$/ })),
+    /** ARNs, with a comma between: the CA that signs now, then the one that is being retired, if any. */
+    SUPPORT_CA_KEYS: list,
   }),
   support: z.object({ ...web, AGENTS_TABLE: name, SUPPORT_CA_KEY: secretOrKeyArn }),
   provisioner: z.object({ ...launching, AWS_REGION: name }),

@@ -14,9 +14,10 @@ const { clients, names, ambient, gate } = createWebEntry(env)
 const place = { region: env.AWS_REGION, accountId: env.ACCOUNT_ID, stage: names.stage }
 const issuer = env.PROOF_ISSUER
 
-/** Loaded with the first write: who only looks at the dashboard does not wait for the clients of S3 and KMS. */
+/** Loaded when first needed: who only looks at the dashboard does not wait for the clients of S3 and KMS. */
 const requests = once(async () => (await import('./agents-writes.aws.ts')).createRequests(env.REQUESTS_BUCKET, ambient))
 const tenantKeys = once(async () => (await import('./agents-writes.aws.ts')).createKeys(place))
+const trustedCas = once(async () => (await import('./agents-writes.aws.ts')).createCas(env.SUPPORT_CA_KEYS))
 
 const deps = createAgentsDeps(
   clients,
@@ -25,6 +26,7 @@ const deps = createAgentsDeps(
   {
     requests: { put: async (agent, verb) => (await requests()).put(agent, verb) },
     tenantKeys: { ensure: async (tenantId) => (await tenantKeys()).ensure(tenantId) },
+    trustedCas: async () => (await trustedCas())(),
     proof: { keys: createIssuerKeys(issuer), issuer: issuer ?? '', audience: proofAudience(env.SITE_ORIGIN) },
   },
 )

@@ -89,7 +89,7 @@ export const createAgentsDeps = (
   clients: WebClients,
   names: CommonNames & Pick<AgentsNames, 'agentsTable' | 'agentsPerTenant'>,
   ambient: Ambient,
-  given: Pick<AgentsDeps, 'tenantKeys' | 'requests' | 'proof'>,
+  given: Pick<AgentsDeps, 'tenantKeys' | 'requests' | 'proof' | 'trustedCas'>,
 ): AgentsDeps => {
   const { dynamo, secrets } = clients
   const { agentsTable } = names

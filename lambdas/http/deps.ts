@@ -51,5 +51,7 @@ export type AgentsDeps = CommonDeps & {
   tenantKeys: TenantKeys
   requests: Pick<ProvisionRequests, 'put'>
   proof: ProofVerifier
+  /** Lines for sshd's TrustedUserCAKeys. */
+  trustedCas: () => Promise<string[]>
   agentsPerTenant: number
 }

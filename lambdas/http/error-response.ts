@@ -14,7 +14,7 @@ import type { RedeemFailure } from '../invites/redeem-invite.ts'
 import type { ResendInviteFailure } from '../invites/resend-invite.ts'
 import type { RevokeInviteFailure } from '../invites/revoke-invite.ts'
 import type { RateLimited } from '../limits/limiter.aws.ts'
-import type { EnrollFailure } from '../provisioning/enroll-instance.ts'
+import type { EnrollFailure } from '../provisioning/identify-instance.ts'
 import type { IssueCertificateFailure } from '../support/issue-certificate.ts'
 import { messageFor, type Refusal } from './errors.ts'
 

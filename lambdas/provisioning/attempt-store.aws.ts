@@ -19,6 +19,7 @@ const StoredAttempt: z.ZodMiniType<LaunchAttempt> = z.object({
   volumeKeyArn: z.string(),
   userData: z.string(),
   userDataHash: z.string(),
+  release: z.optional(z.string()),
   createdAt: z.string(),
 })
 

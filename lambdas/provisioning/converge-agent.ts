@@ -94,7 +94,12 @@ const beginAttempt = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent
     to: 'launching',
     action: 'agent.launching',
     detail: { attempt: attempt.attempt, userDataHash: attempt.userDataHash },
-    change: { attempt: attempt.attempt, roundStartAttempt: attempt.attempt, supportPathOpen: false },
+    change: {
+      attempt: attempt.attempt,
+      roundStartAttempt: attempt.attempt,
+      supportPathOpen: false,
+      release: attempt.release,
+    },
     alongside: [deps.attempts.putAttemptStep(attempt)],
   })
 }
@@ -114,7 +119,7 @@ const nextAttempt = async (
   const changed = await changeAgent<{ reason: 'moved' }>(deps, { ...agent, known: agent }, (current) =>
     current.version === agent.version
       ? ok({
-          agent: { ...agent, attempt: attempt.attempt, updatedAt: attempt.createdAt },
+          agent: { ...agent, attempt: attempt.attempt, release: attempt.release, updatedAt: attempt.createdAt },
           event: {
             actor: PROVISIONER,
             action: 'agent.launching',

@@ -30,6 +30,10 @@ export const string = (value: string | Uint8Array): Buffer => {
 export const p256Blob = (point: Uint8Array): Buffer =>
   Buffer.concat([string(P256_TYPE), string(P256_CURVE), string(point)])
 
+/** A P-256 key as one line of an OpenSSH public key file. */
+export const p256Line = (point: Uint8Array, comment: string): string =>
+  `${P256_TYPE} ${p256Blob(point).toString('base64')} ${comment}`
+
 /** Reads length-prefixed strings until the end; null when they do not add up. */
 const readStrings = (bytes: Buffer): Buffer[] | null => {
   const strings: Buffer[] = []

@@ -51,7 +51,11 @@ export const identityRights = (data: DataStack, place: Place, sendsMail: boolean
 ]
 
 /** Agents of a tenant, their credentials under the tenant's key, requests for machines; not how people sign in. */
-export const agentsRights = (data: DataStack, place: Place): iam.PolicyStatement[] => [
+export const agentsRights = (
+  data: DataStack,
+  place: Place,
+  supportCaKeys: readonly string[],
+): iam.PolicyStatement[] => [
   ...answering(data, place),
   rows(data.directoryTable, ['ACCOUNT#*', 'TENANT#*'], ['BatchGetItem', 'UpdateItem']),
   rows(data.directoryTable, ['TENANT#*'], ['GetItem']),
@@ -81,6 +85,8 @@ export const agentsRights = (data: DataStack, place: Place): iam.PolicyStatement
     NumericEquals: { 'kms:ScheduleKeyDeletionPendingWindowInDays': String(TENANT_KEY_DELETION_DAYS) },
   }),
   allow(['kms:Decrypt', 'kms:GenerateDataKey'], [place.tenantKeys], place.forAgentSecrets),
+  // To tell machines whom to trust; only the support function signs.
+  allow(['kms:GetPublicKey'], supportCaKeys),
 ]
 
 /** Agents whose tenants allow support, and the one right to sign; no secret but the two that every web function needs. */

@@ -52,6 +52,8 @@ export class ControlPlaneStack extends Stack {
   readonly #config: DeployConfig
   readonly #bundles: Bundles
   readonly #amiId: string
+  readonly #release: string
+  readonly #releaseKey: string
   readonly #place: Place
   /** Imported: the key's own policy says already which services may use it. */
   readonly #key: kms.IKey
@@ -73,6 +75,16 @@ export class ControlPlaneStack extends Stack {
       default: config.amiParameter,
       description: 'Looked up at each deploy; a launch writes down which image it got',
     }).valueAsString
+    this.#release = new CfnParameter(this, 'AgentRelease', {
+      type: 'String',
+      allowedPattern: '^[0-9a-f]{64}$',
+      description: 'What new machines install: the SHA-256 of a release’s signed list',
+    }).valueAsString
+    this.#releaseKey = new CfnParameter(this, 'ReleaseKey', {
+      type: 'String',
+      allowedPattern: '^[A-Za-z0-9+/]{80,400}={0,2}$',
+      description: 'The public key that releases are signed for, as publish-agent prints it',
+    }).valueAsString
     this.addWebFunctions(web, version)
     this.provisionQueue = this.addProvisioner(network, web)
     this.addReconciler(network, web)
@@ -88,7 +100,7 @@ export class ControlPlaneStack extends Stack {
     }
     new iam.Policy(this, 'InstanceRights', {
       roles: [network.instanceRole],
-      statements: instanceRights(this.#place, proofAudience(web.siteOrigin)),
+      statements: instanceRights(this.#place, proofAudience(web.siteOrigin), this.#data.assetsBucket.bucketArn),
     })
   }
 
@@ -115,6 +127,10 @@ export class ControlPlaneStack extends Stack {
       SESSION_KEYS_SECRET: data.sessionKeysSecret.secretArn,
       ORIGIN_PROOF_SECRET: data.originProofSecret.secretArn,
     }
+    const supportCaKeys = [
+      data.supportCa.keyArn,
+      ...(config.retiringSupportCa === undefined ? [] : [config.retiringSupportCa]),
+    ]
     const sendsMail = config.mailSender !== undefined
     const identity = new ServiceFunction(this, 'Identity', {
       functionName: 'identity',
@@ -139,8 +155,9 @@ export class ControlPlaneStack extends Stack {
         ACCOUNT_ID: this.account,
         AGENTS_PER_TENANT: String(config.agentsPerTenant),
         PROOF_ISSUER: config.identityIssuer,
+        SUPPORT_CA_KEYS: supportCaKeys.join(','),
       },
-      rights: agentsRights(data, this.#place),
+      rights: agentsRights(data, this.#place, supportCaKeys),
     })
     const support = new ServiceFunction(this, 'Support', {
       functionName: 'support',
@@ -181,6 +198,9 @@ export class ControlPlaneStack extends Stack {
       INSTANCE_TYPE: this.#config.instanceType,
       AGENT_SECURITY_GROUP: network.agentSecurityGroupId,
       SUPPORT_SECURITY_GROUP: network.supportSecurityGroupId,
+      AGENT_RELEASE: this.#release,
+      RELEASE_KEY: this.#releaseKey,
+      ASSETS_ORIGIN: `https://${this.#data.assetsBucket.bucketRegionalDomainName}`,
     }
   }
 

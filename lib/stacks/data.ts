@@ -6,12 +6,17 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
 import { TABLES } from '../../lambdas/contract/tables.ts'
+import type { DeployConfig } from '../config.ts'
 import { addBackups } from '../constructs/backups.ts'
 import { createDataKey } from '../constructs/data-key.ts'
 import { createTable } from '../constructs/product-table.ts'
 
 /** Secrets Manager generates letters and digits only, so that the text is base64 too: 64 of them are 381 bits. */
 const GENERATED_CHARACTERS = 64
+
+export interface DataProps extends StackProps {
+  config: DeployConfig
+}
 
 /** What must survive everything else: tables, the bucket of provision requests, the secrets of the installation, their key. */
 export class DataStack extends Stack {
@@ -21,12 +26,16 @@ export class DataStack extends Stack {
   readonly limitsTable: dynamodb.Table
   readonly auditTable: dynamodb.Table
   readonly requestsBucket: s3.Bucket
+  /** Releases of what runs on the machines, each signed. */
+  readonly assetsBucket: s3.Bucket
+  /** Signs releases, with the operator's rights at a deploy; no function may. */
+  readonly releaseKey: kms.Key
   readonly sessionKeysSecret: secretsmanager.Secret
   readonly originProofSecret: secretsmanager.Secret
   /** Signs certificates for support; made here because agents trust it for as long as they live. */
   readonly supportCa: kms.Key
 
-  constructor(scope: Construct, id: string, props: StackProps) {
+  constructor(scope: Construct, id: string, { config, ...props }: DataProps) {
     super(scope, id, { ...props, terminationProtection: true })
     this.key = createDataKey(this, 'Key')
     this.directoryTable = createTable(this, 'Directory', TABLES.directory, this.key)
@@ -34,15 +43,39 @@ export class DataStack extends Stack {
     this.limitsTable = createTable(this, 'Limits', TABLES.limits, this.key)
     this.auditTable = createTable(this, 'Audit', TABLES.audit, this.key)
     this.requestsBucket = this.createRequestsBucket()
+    this.assetsBucket = this.createAssetsBucket()
+    this.releaseKey = this.createSigningKey('Releases', 'Vestibule: signs what runs on agents’ machines')
     this.sessionKeysSecret = this.createSecret('SessionKeys', 'Keys that sign sessions', { kid: 'first' }, 'key')
     this.originProofSecret = this.createSecret('OriginProof', 'What the edge proves itself with', {}, 'a')
-    this.supportCa = new kms.Key(this, 'SupportCa', {
-      description: 'Vestibule: signs SSH certificates for support',
+    // Another generation is another key; the one before stays in the account until somebody deletes it.
+    const generation = config.supportCaGeneration
+    this.supportCa = this.createSigningKey(
+      generation === 1 ? 'SupportCa' : `SupportCa${generation}`,
+      'Vestibule: signs SSH certificates for support',
+    )
+    addBackups(this, 'Backups', this.key, [this.directoryTable, this.agentsTable, this.auditTable])
+  }
+
+  private createSigningKey(id: string, description: string): kms.Key {
+    return new kms.Key(this, id, {
+      description,
       keySpec: kms.KeySpec.ECC_NIST_P256,
       keyUsage: kms.KeyUsage.SIGN_VERIFY,
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    addBackups(this, 'Backups', this.key, [this.directoryTable, this.agentsTable, this.auditTable])
+  }
+
+  /** Nothing in it is secret; what makes a release good is its signature. The machines' role reads it without any key. */
+  private createAssetsBucket(): s3.Bucket {
+    return new s3.Bucket(this, 'Assets', {
+      encryption: s3.BucketEncryption.S3_MANAGED,
+      versioned: true,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
   }
 
   private createRequestsBucket(): s3.Bucket {

@@ -30,6 +30,8 @@ export const operatorOf = (house: Deployed, templates: Templates) => {
       auditTable: output('VestibuleData', 'AuditTable'),
       sessionKeysSecret: output('VestibuleData', 'SessionKeysSecret'),
       originProofSecret: output('VestibuleData', 'OriginProofSecret'),
+      assetsBucket: output('VestibuleData', 'AssetsBucket'),
+      releaseKey: output('VestibuleData', 'ReleaseKey'),
     },
     { clock: systemClock, random: systemRandom, logger: createLogger({ write: () => undefined }) },
   )

@@ -19,6 +19,7 @@ const PREDICATES: Record<AuditAction, string> = {
   'invite.mailed': 'mailed an invite',
   'session_keys.rotated': 'rotated the keys that sign sessions',
   'origin_proof.rotated': 'rotated what the edge proves itself with',
+  'agent_release.published': 'signed a release of what agents’ machines run',
   'invite.mail_failed': 'could not mail an invite',
   'bootstrap.refused': 'was refused a second first-admin invite',
   'account.signed_in': 'signed in',
