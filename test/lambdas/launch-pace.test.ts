@@ -188,6 +188,16 @@ describe('the line for machines', () => {
     expect(await statusOf(id)).toBe('booting')
   })
 
+  it('is not left early because something else is to be done for an agent', async () => {
+    const { house, asked, onboard, agentOf, statusOf } = await withTenant()
+    const id = await onboard()
+    await house.deps.requests.put(await agentOf(id), 'support')
+
+    expect(await house.workOthers()).toBe(1)
+
+    expect([await statusOf(id), asked.length]).toEqual(['requested', 0])
+  })
+
   it('fails an agent that cannot be launched ten minutes after its turn, not before', async () => {
     const { house, admin, tenantId, onboard, agentOf } = await withTenant()
     const cameBefore = house.clock.now()
@@ -250,7 +260,7 @@ describe('the reconciler', () => {
     const { house, ana, asked, onboard, agentOf, statusOf } = await withTenant()
     const cameBefore = house.clock.now()
     const id = await onboard()
-    await serveOthers(house, 5, cameBefore)
+    await serveOthers(house, 12, cameBefore)
     const begun = await house.deps.agents.beginMerge((await agentOf(id)).tenantId, id, `mrg_${'0'.repeat(26)}`, {
       kinds: ['githubToken'],
       by: (await ana.get('/api/session')).body.account.id,
