@@ -247,7 +247,7 @@ describe('functions', () => {
       for (const one of Object.values(all))
         expect(one).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] })
       expect(all.Identity).toMatchObject({ MemorySize: 1769, ReservedConcurrentExecutions: 50 })
-      expect(all.Provisioner).toMatchObject({ ReservedConcurrentExecutions: 2 })
+      expect(all.Provisioner).toMatchObject({ ReservedConcurrentExecutions: 9 })
       expect(Object.keys(all).slice(0, 5).toSorted()).toEqual([
         'Agents',
         'Identity',
@@ -287,6 +287,33 @@ describe('functions', () => {
         ])
       }
       expect(queues.filter(({ id }) => isDeadLetters(id)).length).toBeGreaterThan(0)
+    })
+  })
+
+  it('take launches from a queue of their own, so that nothing else waits in their line', () => {
+    each((templates) => {
+      const queueOf = (ruleId: string): string => {
+        const rule = templates.ofType('AWS::Events::Rule').find(({ id }) => id.startsWith(ruleId))
+        return /\["(\w+?)Queue\w+","Arn"\]/.exec(JSON.stringify(rule?.Properties.Targets))?.[1] ?? ''
+      }
+      const keysOf = (ruleId: string): { prefix: string }[] =>
+        templates.ofType('AWS::Events::Rule').find(({ id }) => id.startsWith(ruleId))?.Properties.EventPattern.detail
+          .object.key
+      expect(['LaunchRequests', 'ProvisionRequests', 'InstanceStates'].map(queueOf)).toEqual([
+        'Launches',
+        'Provisioning',
+        'Provisioning',
+      ])
+      expect(keysOf('LaunchRequests')).toEqual([{ prefix: 'requests/launch/' }])
+      expect(keysOf('ProvisionRequests').map(({ prefix }) => prefix)).toEqual(
+        ['stop', 'start', 'delete', 'support'].map((verb) => `requests/${verb}/`),
+      )
+      const sources = templates
+        .ofType('AWS::Lambda::EventSourceMapping')
+        .filter(({ id }) => /^(?:Launches|Provisioner)Source/.test(id))
+      const atATime = sources.map(({ Properties }) => Properties.ScalingConfig.MaximumConcurrency as number)
+      const provisioner = templates.ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith('Provisioner'))
+      expect(atATime.reduce((sum, one) => sum + one, 0)).toBe(provisioner?.Properties.ReservedConcurrentExecutions)
     })
   })
 
