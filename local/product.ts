@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import { createPasswordHasher, type ScryptCost } from '../lambdas/accounts/password-hash.ts'
-import type { Clock } from '../lambdas/core/clock.ts'
+import type { Clock, Pause } from '../lambdas/core/clock.ts'
 import type { Logger } from '../lambdas/core/logger.ts'
 import type { Random } from '../lambdas/core/random.ts'
 import { proofAudience } from '../lambdas/contract/instance.ts'
@@ -31,6 +31,7 @@ export interface ProductOptions {
   version: string
   platform: Platform
   clock: Clock
+  pause: Pause
   random: Random
   logger: Logger
   /** Sees every AWS call of this instance of the product: counts, faults, crashes. */
@@ -41,12 +42,12 @@ export interface ProductOptions {
 
 /** The whole product in one process on an embedded AWS: the API, the provisioner's worker, the reconciler, the machines. */
 export const createProduct = async (options: ProductOptions) => {
-  const { aws, siteOrigin, platform, clock, random, logger } = options
+  const { aws, siteOrigin, platform, clock, pause, random, logger } = options
   const clients = aws.createClients(options.hook)
   const names = localNames(siteOrigin, options.version)
   const settings = localLaunchSettings(siteOrigin)
   const ambient = { clock, random, logger }
-  const { queueUrl, deadLetterUrl } = await ensureInstallation(aws.createClients(), names)
+  const { launchesUrl, othersUrl, deadLetterUrl } = await ensureInstallation(aws.createClients(), names)
   const proof = { keys: aws.proofKeys, issuer: aws.proofIssuer, audience: proofAudience(siteOrigin) }
   const passwords = createPasswordHasher(random, options.scryptCost === undefined ? {} : { cost: options.scryptCost })
   const postMail = createMailPost(clients, names)
@@ -61,8 +62,10 @@ export const createProduct = async (options: ProductOptions) => {
       requests: createProvisionRequests({ s3: clients.s3, bucket: names.requestsBucket, clock, random }),
     }),
   }
-  const provisioning = createProvisioningDeps(clients, names, settings, ambient)
+  const provisioning = createProvisioningDeps(clients, names, settings, { ...ambient, pause })
   const app: Hono<AppEnv> = createApp([addIdentityRoutes, addAgentsRoutes, addSupportRoutes], deps, platform)
+  const workOff = (queueUrl: string) =>
+    createWorker({ sqs: clients.sqs, queueUrl, deadLetterUrl, deps: provisioning, logger })
   const secretIdOf = async (instanceId: string): Promise<string | null> => {
     const owner = await provisioning.attempts.readOwner(instanceId)
     return owner === null ? null : agentSecretName(LOCAL_STAGE, owner.tenantId, owner.agentId)
@@ -74,9 +77,9 @@ export const createProduct = async (options: ProductOptions) => {
     provisioning,
     clients,
     names,
-    queueUrl,
     deadLetterUrl,
-    work: createWorker({ sqs: clients.sqs, queueUrl, deadLetterUrl, deps: provisioning, logger }),
+    workLaunches: workOff(launchesUrl),
+    workOthers: workOff(othersUrl),
     reconcile: () => reconcile(provisioning),
     mail,
     sendMail: () => sendDueMail(mail),

@@ -16,7 +16,7 @@ import {
 } from '../contract/names.ts'
 import type { Page } from '../contract/paging.ts'
 import type { Random } from '../core/random.ts'
-import type { Agent, PendingMerge } from './agent.ts'
+import { type Agent, isInLine, type PendingMerge } from './agent.ts'
 
 const CredentialStateRow = z.object({
   provided: z.boolean(),
@@ -59,6 +59,7 @@ const StoredAgent: z.ZodMiniType<Agent> = z.object({
   timeline: z.array(z.object({ status: AgentStatus, at: z.string() })),
   createdAt: z.string(),
   updatedAt: z.string(),
+  turnAt: z.optional(z.string()),
   cleared: z.optional(z.boolean()),
   lookAt: z.optional(z.string()),
   version: z.number(),
@@ -68,12 +69,14 @@ const StoredIdempotency = z.object({ agentId: AgentId, bodyMac: z.string(), answ
 export type Idempotency = z.infer<typeof StoredIdempotency>
 
 const PASSING = 'PASSING'
+/** Apart from the others, so that thousands in the line for machines keep nobody else waiting. */
+const IN_LINE = 'IN_LINE'
 const SUPPORTED = 'SUPPORTED'
 
 const toItem = (agent: Agent) => ({
   ...agentKey(agent.tenantId, agent.agentId),
   ...agent,
-  ...(agent.lookAt === undefined ? {} : { passing: PASSING }),
+  ...(agent.lookAt === undefined ? {} : { passing: isInLine(agent) ? IN_LINE : PASSING }),
   ...(agent.supportAccess && agent.status !== 'deleted' ? { supported: SUPPORTED } : {}),
 })
 
@@ -95,6 +98,21 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
       dynamo.send(new GetCommand({ TableName: agentsTable, Key: agentKey(tenantId, agentId), ConsistentRead: true })),
     )
     return Item === undefined ? null : StoredAgent.parse(Item)
+  }
+
+  const listPassing = async (passing: string, by: Date, limit: number): Promise<Agent[]> => {
+    const { Items } = await callAws('dynamodb', () =>
+      dynamo.send(
+        new QueryCommand({
+          TableName: agentsTable,
+          IndexName: PASSING_INDEX,
+          KeyConditionExpression: 'passing = :passing AND lookAt <= :by',
+          ExpressionAttributeValues: { ':passing': passing, ':by': by.toISOString() },
+          Limit: limit,
+        }),
+      ),
+    )
+    return (Items ?? []).map((item) => StoredAgent.parse(item))
   }
 
   return {
@@ -166,20 +184,10 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
     }),
 
     /** Agents that are to be looked at by now, the longest due first; never more than `limit`. */
-    listDue: async (now: Date, limit: number): Promise<Agent[]> => {
-      const { Items } = await callAws('dynamodb', () =>
-        dynamo.send(
-          new QueryCommand({
-            TableName: agentsTable,
-            IndexName: PASSING_INDEX,
-            KeyConditionExpression: 'passing = :passing AND lookAt <= :now',
-            ExpressionAttributeValues: { ':passing': PASSING, ':now': now.toISOString() },
-            Limit: limit,
-          }),
-        ),
-      )
-      return (Items ?? []).map((item) => StoredAgent.parse(item))
-    },
+    listDue: (now: Date, limit: number): Promise<Agent[]> => listPassing(PASSING, now, limit),
+
+    /** Agents that came into the line for machines by then and still wait, the first first; never more than `limit`. */
+    listInLine: (enteredBy: Date, limit: number): Promise<Agent[]> => listPassing(IN_LINE, enteredBy, limit),
 
     putNewStep: (agent: Agent): WriteAction => ({
       Put: { TableName: agentsTable, Item: toItem(agent), ConditionExpression: 'attribute_not_exists(pk)' },

@@ -1,6 +1,6 @@
 import type { AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-kinds.ts'
-import { PASSING_STATE_SECONDS, SILENCE_SECONDS } from '../contract/facts.ts'
+import { PASSING_STATE_SECONDS, SILENCE_SECONDS, WORKER_SECONDS } from '../contract/facts.ts'
 import type { AgentId, TenantId } from '../contract/ids.ts'
 import { addSeconds } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
@@ -59,6 +59,8 @@ export interface Agent {
   timeline: { status: AgentStatus; at: string }[]
   createdAt: string
   updatedAt: string
+  /** When a request for a machine was got to that could not be met at once. Its deadline counts from there. */
+  turnAt?: string
   /** True when nothing of a failed agent's machine is left. */
   cleared?: boolean
   /** From when on the reconciler looks at this agent: at once while it passes or owes work, later while it runs. */
@@ -85,12 +87,22 @@ export type WrongState = { reason: 'wrong_state'; status: AgentStatus }
 
 const isPassing = (status: AgentStatus): status is keyof typeof PASSING_STATE_SECONDS => status in PASSING_STATE_SECONDS
 
-/** When the passing state that an agent is in must have ended, or null when it is at rest. */
-export const deadlineOf = (agent: Agent): Date | null => {
-  if (!isPassing(agent.status)) return null
-  const enteredAt = agent.timeline.findLast((entry) => entry.status === agent.status)?.at ?? agent.updatedAt
-  return addSeconds(new Date(enteredAt), PASSING_STATE_SECONDS[agent.status])
-}
+/** When an agent came into the state that it is in. */
+export const enteredAt = (agent: Agent): string =>
+  agent.timeline.findLast((entry) => entry.status === agent.status)?.at ?? agent.updatedAt
+
+/** True while all that an agent lacks is its turn in the line for machines. */
+export const waitsForTurn = ({ status, secretVersionId, turnAt }: Agent): boolean =>
+  status === 'requested' && secretVersionId !== undefined && turnAt === undefined
+
+/** When the passing state that an agent is in must have ended, or null when it is at rest or in the line for machines. */
+export const deadlineOf = (agent: Agent): Date | null =>
+  isPassing(agent.status) && !waitsForTurn(agent)
+    ? addSeconds(new Date(agent.turnAt ?? enteredAt(agent)), PASSING_STATE_SECONDS[agent.status])
+    : null
+
+/** True for an agent that only the launch queue need look at: it waits for its turn and owes nothing else. */
+export const isInLine = (agent: Agent): boolean => waitsForTurn(agent) && Object.keys(agent.pendingMerges).length === 0
 
 const owesWork = (agent: Agent): boolean => {
   if (Object.keys(agent.pendingMerges).length > 0) return true
@@ -102,10 +114,15 @@ const owesWork = (agent: Agent): boolean => {
 export const isSilent = ({ status, lastSeenAt }: Pick<Agent, 'status' | 'lastSeenAt'>, now: Date): boolean =>
   status === 'ready' && lastSeenAt !== undefined && now >= addSeconds(new Date(lastSeenAt), SILENCE_SECONDS)
 
-/** Says when to look at an agent next: now while something is due, after a silence while it runs, never at rest. */
+/**
+ * Says when to look at an agent next: now while something is due, after a silence while it runs, never at rest. In the line
+ * for machines it is the place in that line, and in a launch the time when whoever began it must have ended.
+ */
 export const withLookAt = (agent: Agent, now: Date): Agent => {
   const { lookAt: _, ...rest } = agent
   if (agent.status === 'deleted') return rest
+  if (isInLine(agent)) return { ...rest, lookAt: enteredAt(agent) }
+  if (agent.status === 'launching') return { ...rest, lookAt: addSeconds(now, WORKER_SECONDS).toISOString() }
   if (isPassing(agent.status) || owesWork(agent)) return { ...rest, lookAt: now.toISOString() }
   if (agent.status !== 'ready') return rest
   const silentFrom = new Date(Math.max(now.getTime(), new Date(agent.lastSeenAt ?? 0).getTime()))
@@ -121,7 +138,7 @@ export const transition = (
 ): Result<Agent, WrongState> => {
   if (!NEXT[agent.status].includes(to)) return fail({ reason: 'wrong_state', status: agent.status })
   const at = now.toISOString()
-  const { reason: _, cleared: __, ...rest } = agent
+  const { reason: _, cleared: __, turnAt: ___, ...rest } = agent
   const moved: Agent = {
     ...rest,
     ...(reason === undefined ? {} : { reason }),

@@ -26,6 +26,7 @@ const web = {
 const launching = {
   ...common,
   AGENTS_TABLE: name,
+  LIMITS_TABLE: name,
   REQUESTS_BUCKET: name,
   SITE_ORIGIN: z.url({ protocol: /^https$/ }),
   ACCOUNT_ID: name,

@@ -1,9 +1,9 @@
 import { createDynamoClient, createSecretsClient } from '../aws/clients.aws.ts'
-import { createEc2Client } from '../aws/ec2-client.aws.ts'
+import { createEc2Client, createLaunchClient } from '../aws/ec2-client.aws.ts'
 import { createS3Client } from '../aws/s3-client.aws.ts'
 import type { LaunchingEnv } from '../contract/env.ts'
 import { proofAudience } from '../contract/instance.ts'
-import { systemClock } from '../core/clock.ts'
+import { systemClock, systemPause } from '../core/clock.ts'
 import { createLogger } from '../core/logger.ts'
 import { systemRandom } from '../core/random.ts'
 import { createProvisioningDeps } from './provisioning-deps.aws.ts'
@@ -15,6 +15,7 @@ export const createLaunchingEntry = (env: LaunchingEnv) =>
       dynamo: createDynamoClient({}),
       secrets: createSecretsClient({}),
       ec2: createEc2Client({}),
+      launcher: createLaunchClient({}),
       s3: createS3Client({}),
     },
     {
@@ -22,6 +23,7 @@ export const createLaunchingEntry = (env: LaunchingEnv) =>
       directoryTable: env.DIRECTORY_TABLE,
       auditTable: env.AUDIT_TABLE,
       agentsTable: env.AGENTS_TABLE,
+      limitsTable: env.LIMITS_TABLE,
       requestsBucket: env.REQUESTS_BUCKET,
       region: env.AWS_REGION,
       accountId: env.ACCOUNT_ID,
@@ -41,5 +43,5 @@ export const createLaunchingEntry = (env: LaunchingEnv) =>
       apiUrl: env.SITE_ORIGIN,
       proofAudience: proofAudience(env.SITE_ORIGIN),
     },
-    { clock: systemClock, random: systemRandom, logger: createLogger() },
+    { clock: systemClock, pause: systemPause, random: systemRandom, logger: createLogger() },
   )

@@ -58,8 +58,14 @@ const isInstanceType = (text: string): text is _InstanceType => text !== ''
 const STATES: readonly InstanceState[] = ['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated']
 
 /** Launches, watches and ends the agents' machines. Nothing here decides; it says what EC2 said. */
-export const createInstances = (deps: { ec2: EC2Client; region: string; accountId: string; stage: string }) => {
-  const { ec2, region, accountId, stage } = deps
+export const createInstances = (deps: {
+  ec2: EC2Client
+  launcher: EC2Client
+  region: string
+  accountId: string
+  stage: string
+}) => {
+  const { ec2, launcher, region, accountId, stage } = deps
 
   const toObserved = (instance: Instance): ObservedInstance => {
     const id = instance.InstanceId ?? ''
@@ -95,7 +101,7 @@ export const createInstances = (deps: { ec2: EC2Client; region: string; accountI
   const gone = ['InvalidInstanceID.NotFound'] as const
 
   return {
-    /** Asks for one machine. A success means "accepted": only the machine's own word makes the agent ready. */
+    /** Asks for one machine, once. A success means "accepted": only the machine's own word makes the agent ready. */
     launch: async (attempt: LaunchAttempt): Promise<Result<ObservedInstance, LaunchFailure>> => {
       const tags = [
         { Key: 'Name', Value: attempt.agentId },
@@ -105,7 +111,7 @@ export const createInstances = (deps: { ec2: EC2Client; region: string; accountI
         { Key: TAGS.attempt, Value: String(attempt.attempt) },
       ]
       const run = await tryAws('ec2', [...NO_CAPACITY, ...SPENT, ...REFUSED], () =>
-        ec2.send(
+        launcher.send(
           new RunInstancesCommand({
             ClientToken: attempt.clientToken,
             LaunchTemplate: { LaunchTemplateId: attempt.launchTemplateId, Version: '$Default' },

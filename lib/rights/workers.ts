@@ -1,15 +1,18 @@
 import type * as iam from 'aws-cdk-lib/aws-iam'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
-import { INVITE_MAIL_PURPOSE, OUTBOX_PARTITION, PASSING_INDEX } from '../../lambdas/contract/names.ts'
+import { INVITE_MAIL_PURPOSE, launchPaceKey, OUTBOX_PARTITION, PASSING_INDEX } from '../../lambdas/contract/names.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import type { DataStack } from '../stacks/data.ts'
 import type { NetworkStack } from '../stacks/network.ts'
 import type { Place } from './place.ts'
 import { allow, index, recoverableDelete, rows } from './statements.ts'
 
-/** What Lambda does with a function's role to read its queue. */
-const readingQueue = (queue: sqs.IQueue): iam.PolicyStatement =>
-  allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], [queue.queueArn])
+/** What Lambda does with a function's role to read its queues. */
+const readingQueues = (...queues: sqs.IQueue[]): iam.PolicyStatement =>
+  allow(
+    ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+    queues.map(({ queueArn }) => queueArn),
+  )
 
 const decryptingData = (data: DataStack, place: Place, services: readonly string[]): iam.PolicyStatement =>
   allow(['kms:Decrypt'], [data.key.keyArn], {
@@ -71,6 +74,7 @@ const converging = (data: DataStack, network: NetworkStack, place: Place, amiId:
     rows(data.agentsTable, ['TENANT#*', 'AGENT#*'], ['GetItem', 'PutItem']),
     rows(data.agentsTable, ['INSTANCE#*'], ['PutItem']),
     rows(data.agentsTable, ['TENANT#*'], ['DeleteItem']),
+    rows(data.limitsTable, [launchPaceKey.pk], ['UpdateItem']),
     allow(['secretsmanager:TagResource'], [place.agentSecrets]),
     recoverableDelete(place),
     allow(['ec2:DescribeInstances'], ['*']),
@@ -94,11 +98,11 @@ export const provisionerRights = (
   data: DataStack,
   network: NetworkStack,
   place: Place,
-  given: { queue: sqs.IQueue; amiId: string },
+  given: { queues: sqs.IQueue[]; amiId: string },
 ): iam.PolicyStatement[] => [
   ...converging(data, network, place, given.amiId),
   rows(data.agentsTable, ['INSTANCE#*'], ['GetItem']),
-  readingQueue(given.queue),
+  readingQueues(...given.queues),
   allow(['s3:GetObject'], [data.requestsBucket.arnForObjects('requests/*')]),
   decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
 ]
@@ -112,6 +116,7 @@ export const reconcilerRights = (
 ): iam.PolicyStatement[] => [
   ...converging(data, network, place, given.amiId),
   index(data.agentsTable, PASSING_INDEX),
+  rows(data.limitsTable, [launchPaceKey.pk], ['GetItem']),
   allow(['secretsmanager:GetSecretValue'], [place.agentSecrets]),
   allow(['kms:Decrypt'], [place.tenantKeys], place.forAgentSecrets),
   allow(['sqs:SendMessage'], [given.deadLetters.queueArn]),
@@ -134,7 +139,7 @@ export const mailerRights = (
   rows(data.directoryTable, [OUTBOX_PARTITION], ['Query', 'UpdateItem', 'DeleteItem']),
   rows(data.directoryTable, ['INVITE#*', 'CHAIN#*'], ['GetItem', 'UpdateItem']),
   rows(data.auditTable, ['*'], ['PutItem']),
-  readingQueue(mail.queue),
+  readingQueues(mail.queue),
   allow(['sqs:SendMessage'], [mail.deadLetters.queueArn]),
   allow(['kms:GenerateDataKey'], [data.key.keyArn], { StringEquals: place.viaService('sqs') }),
   decryptingData(data, place, ['dynamodb', 'sqs']),
