@@ -18,6 +18,7 @@ import { addSupportRoutes } from '../lambdas/http/support-routes.ts'
 import type { AppEnv, Platform } from '../lambdas/http/request.ts'
 import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
 import { createSupportCa, createTrustedCas } from '../lambdas/support/support-ca.aws.ts'
+import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
 import { reconcile } from '../lambdas/provisioning/reconcile.ts'
 import type { CallHook } from './aws/service.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
@@ -36,6 +37,8 @@ export interface ProductOptions {
   logger: Logger
   /** Sees every AWS call of this instance of the product: counts, faults, crashes. */
   hook?: CallHook
+  /** What machines are made of, where they are more than stand-ins. */
+  launch?: Partial<LaunchSettings>
   /** Tests hash cheaply; the deployed wiring and `npm start` leave this out. */
   scryptCost?: ScryptCost
 }
@@ -45,7 +48,7 @@ export const createProduct = async (options: ProductOptions) => {
   const { aws, siteOrigin, platform, clock, pause, random, logger } = options
   const clients = aws.createClients(options.hook)
   const names = localNames(siteOrigin, options.version)
-  const settings = localLaunchSettings(siteOrigin)
+  const settings = { ...localLaunchSettings(siteOrigin), ...options.launch }
   const ambient = { clock, random, logger }
   const { launchesUrl, othersUrl, deadLetterUrl } = await ensureInstallation(aws.createClients(), names)
   const proof = { keys: aws.proofKeys, issuer: aws.proofIssuer, audience: proofAudience(siteOrigin) }
