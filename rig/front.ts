@@ -8,6 +8,7 @@ import type { AppEnv } from '../lambdas/http/request.ts'
 import { EMBEDDED_PLACE } from '../local/aws/embedded-aws.ts'
 import type { FrontCertificate } from './certificates.ts'
 import type { CredentialIssuer } from './instance-credentials.ts'
+import { passOn, passOnUpgrade } from './proxy.ts'
 import { ADDRESSES, SITE_HOST } from './place.ts'
 import { checkSignature, type NotBelieved, type SignedRequest } from './signature.ts'
 
@@ -18,7 +19,7 @@ const AWS_HOSTS: Record<string, string> = {
   [`secretsmanager.${region}.amazonaws.com`]: 'secretsmanager',
 }
 
-/** The names that a machine knows: the site's, AWS's, and those of one bucket. */
+/** The names that a machine knows of the site and of AWS, one bucket's own among them. */
 export const frontHosts = (bucket: string): string[] => [SITE_HOST, ...Object.keys(AWS_HOSTS), `${bucket}.${S3_HOST}`]
 
 /** What travels from hop to hop and is not part of the request. */
@@ -56,8 +57,8 @@ export const serveFront = async (input: {
   /** Where the embedded AWS answers to machines. */
   awsUrl: string
   credentials: CredentialIssuer
-  /** Hosts that are neither the site nor AWS. */
-  others?: (host: string) => ((message: IncomingMessage, response: ServerResponse) => void) | null
+  /** Hosts that are neither the site nor AWS, and the servers on loopback that play them. */
+  others: ReadonlyMap<string, URL>
 }) => {
   const { certificate, app, awsUrl, credentials } = input
   const disbelieved: string[] = []
@@ -94,11 +95,16 @@ export const serveFront = async (input: {
   const server = createServer({ cert: certificate.certificate, key: certificate.key }, (message, response) => {
     const host = (message.headers.host ?? '').toLowerCase()
     const target = awsTargetOf(host)
-    const other = input.others?.(host) ?? null
+    const other = input.others.get(host)
     if (host === SITE_HOST) void toApp(message, response)
     else if (target !== null) toAws(target, message, response).catch(() => response.destroy())
-    else if (other !== null) other(message, response)
+    else if (other !== undefined) passOn(other, message, response)
     else response.writeHead(421).end()
+  })
+  server.on('upgrade', (message, socket, head) => {
+    const other = input.others.get((message.headers.host ?? '').toLowerCase())
+    if (other === undefined) socket.destroy()
+    else passOnUpgrade(other, message, socket, head)
   })
   server.listen(443, ADDRESSES.front)
   await once(server, 'listening')

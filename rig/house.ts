@@ -1,15 +1,17 @@
 import type { HttpBindings } from '@hono/node-server'
-import { systemClock } from '../lambdas/core/clock.ts'
+import { systemClock, systemPause } from '../lambdas/core/clock.ts'
 import { createLogger } from '../lambdas/core/logger.ts'
 import { systemRandom } from '../lambdas/core/random.ts'
 import { LOCAL_COOKIES, type Platform } from '../lambdas/http/request.ts'
 import { bootstrapInvite } from '../lambdas/invites/bootstrap-invite.ts'
 import { createEmbeddedAws } from '../local/aws/embedded-aws.ts'
+import { ensureInstallation, localNames } from '../local/installation.ts'
 import { startLoop } from '../local/loop.ts'
 import { createProduct } from '../local/product.ts'
 import { type Browser, createBrowser } from '../test/support/browser.ts'
 import { CHEAP_SCRYPT, PASSWORD } from '../test/support/harness.ts'
 import { SITE_ORIGIN } from './place.ts'
+import { publishRelease } from './release.ts'
 
 const isIncoming = (value: unknown): value is HttpBindings['incoming'] =>
   typeof value === 'object' && value !== null && 'socket' in value
@@ -25,23 +27,32 @@ const platform: Platform = {
 
 const codeOf = (link: string): string => link.split('#')[1] ?? ''
 
-/** The product on an embedded AWS, as `npm start` runs it but for the machines, and the people who use it. */
-export const openHouse = async () => {
+/**
+ * The product on an embedded AWS, as `npm start` runs it but for the machines, and the people who use it. Machines install a
+ * release that is built in `releaseFolder`.
+ */
+export const openHouse = async (releaseFolder: string) => {
   const logs: string[] = []
   const logger = createLogger({ write: (line) => void logs.push(line) })
   const aws = await createEmbeddedAws({ directory: null, clock: systemClock })
+  const names = localNames(SITE_ORIGIN, '0.0.0-rig')
+  const clients = aws.createClients()
+  await ensureInstallation(clients, names)
+  const launch = await publishRelease(clients, names, logger, releaseFolder)
   const product = await createProduct({
-    ...{ aws, platform, logger },
+    ...{ aws, platform, logger, launch },
     siteOrigin: SITE_ORIGIN,
-    version: '0.0.0-rig',
+    version: names.version,
     clock: systemClock,
+    pause: systemPause,
     random: systemRandom,
     scryptCost: CHEAP_SCRYPT,
   })
   const loops = [
     startLoop('machines', 100, async () => aws.machines.advance(), logger),
-    startLoop('worker', 100, product.work, logger),
-    startLoop('worker', 100, product.work, logger),
+    startLoop('launches', 100, product.workLaunches, logger),
+    startLoop('worker', 100, product.workOthers, logger),
+    startLoop('worker', 100, product.workOthers, logger),
     startLoop('reconciler', 2_000, product.reconcile, logger),
   ]
 
@@ -58,6 +69,7 @@ export const openHouse = async () => {
   return {
     aws,
     product,
+    release: launch.release,
     logs,
     admin,
     /** Somebody new: a tenant of their own, or staff when a role is given. */

@@ -14,11 +14,12 @@ import type { CredentialIssuer } from './instance-credentials.ts'
 const listOf = (value: unknown): string[] => [value].flat().map(String)
 
 /** The statements of the role that all machines share, as the CDK app makes them, for this place and stage. */
-export const instanceStatements = (siteOrigin: string): Statement[] => {
+export const instanceStatements = (siteOrigin: string, assetsBucket: string): Statement[] => {
   const stack = new Stack(new App(), 'Rig', {
     env: { region: EMBEDDED_PLACE.region, account: EMBEDDED_PLACE.accountId },
   })
-  return instanceRights(placeOf(stack, LOCAL_STAGE), proofAudience(siteOrigin)).map((right) => {
+  const rights = instanceRights(placeOf(stack, LOCAL_STAGE), proofAudience(siteOrigin), `arn:aws:s3:::${assetsBucket}`)
+  return rights.map((right) => {
     const { Sid, Effect, Action, Resource, Condition = {} } = right.toStatementJson()
     return {
       ...{ Sid, Effect, Action: listOf(Action), Resource: listOf(Resource) },

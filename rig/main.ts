@@ -1,3 +1,4 @@
+import { CHAPTER_NAMES } from './chapter-names.ts'
 import { createReport } from './report.ts'
 import { listMissing } from './needs.ts'
 import { claimDirectory, LOCK_FILE } from './place.ts'
@@ -5,8 +6,9 @@ import { run } from './program.ts'
 import { ensureRootImage } from './root-image.ts'
 
 /**
- * `npm run rig`: boots agents' machines for real and holds them to what they promise. Everything but the cached root file system
- * lives in namespaces of its own, so that the kernel takes it away with the last process, however the rig ends.
+ * `npm run rig`: boots agents' machines for real and holds them to what they promise. With names of chapters after `--`, those
+ * alone. Everything but the cached root file system lives in namespaces of its own, so that the kernel takes it away with the
+ * last process, however the rig ends.
  */
 
 const EXIT_NEEDS = 2
@@ -16,6 +18,11 @@ const explain = (line: string): void => {
   process.stderr.write(`${line}\n`)
 }
 
+const unknown = process.argv.slice(2).filter((name) => !CHAPTER_NAMES.includes(name))
+if (unknown.length > 0) {
+  explain(`There is no chapter ${unknown.join(', ')}. There are: ${CHAPTER_NAMES.join(', ')}.`)
+  process.exit(EXIT_NEEDS)
+}
 const missing = listMissing()
 if (missing.length > 0) {
   explain('The rig cannot run here. It needs:')
@@ -34,7 +41,7 @@ process.execve(
   [
     ...['flock', '--no-fork', '-n', '-E', String(EXIT_BUSY), LOCK_FILE],
     ...['unshare', '--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc'],
-    ...[process.execPath, new URL('inside.ts', import.meta.url).pathname, image],
+    ...[process.execPath, new URL('inside.ts', import.meta.url).pathname, image, ...process.argv.slice(2)],
   ],
   { ...process.env, NODE_NO_WARNINGS: '1' },
 )

@@ -1,7 +1,15 @@
 import { AssertionError } from 'node:assert'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
+}
+
+const LONGEST_SECONDS = 180
+
+const tooLong = async (): Promise<never> => {
+  await sleep(LONGEST_SECONDS * 1000, undefined, { ref: false })
+  throw new Error(`it did not end within ${LONGEST_SECONDS} s`)
 }
 
 /** Prints what the rig does and what it found, one line each, with the seconds since the start. */
@@ -20,10 +28,10 @@ export const createReport = () => {
     /** What is under way, or a figure. */
     note: (line: string): void => say(`${seconds()}         ${line}`),
     chapter: (title: string): void => say(`\n${seconds()}  ${title}`),
-    /** One assertion. It fails when `attempt` throws; what comes after it is tried all the same. */
+    /** One assertion. It fails when `attempt` throws or does not end; what comes after it is tried all the same. */
     check: async (sentence: string, attempt: () => Promise<unknown>): Promise<boolean> => {
       try {
-        await attempt()
+        await Promise.race([attempt(), tooLong()])
         passed += 1
         say(`${seconds()}  passed ${sentence}`)
         return true
