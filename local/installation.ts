@@ -57,6 +57,7 @@ export const localLaunchSettings = (siteOrigin: string): LaunchSettings => ({
   instanceType: EMBEDDED_INSTANCE_TYPE,
   agentSecurityGroupId: 'sg-agent',
   supportSecurityGroupId: 'sg-support',
+  quarantineSecurityGroupId: 'sg-quarantine',
   release: RUNTIME_HASH,
   apiUrl: siteOrigin,
   proofAudience: proofAudience(siteOrigin),

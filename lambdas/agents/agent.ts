@@ -2,8 +2,10 @@ import type { AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-kinds.ts'
 import { PASSING_STATE_SECONDS, SILENCE_SECONDS } from '../contract/facts.ts'
 import type { AgentId, TenantId } from '../contract/ids.ts'
+import type { AgentNotice } from '../contract/instance.ts'
 import { addSeconds } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
+import { isQuarantined } from './failure-reasons.ts'
 
 /** Pure: no I/O, no clock. Instants of an agent are ISO 8601 text, as they are stored and shown. */
 
@@ -55,12 +57,16 @@ export interface Agent {
   release?: string
   /** The release that the machine says it has. */
   runtimeHash?: string
+  /** What the machine says that the agent has to do without. */
+  notices?: AgentNotice[]
   lastSeenAt?: string
   timeline: { status: AgentStatus; at: string }[]
   createdAt: string
   updatedAt: string
   /** True when nothing of a failed agent's machine is left. */
   cleared?: boolean
+  /** When a quarantined agent's machine was cut off; until then that is still owed. */
+  isolatedAt?: string
   /** From when on the reconciler looks at this agent: at once while it passes or owes work, later while it runs. */
   lookAt?: string
   version: number
@@ -94,6 +100,7 @@ export const deadlineOf = (agent: Agent): Date | null => {
 
 const owesWork = (agent: Agent): boolean => {
   if (Object.keys(agent.pendingMerges).length > 0) return true
+  if (isQuarantined(agent)) return agent.isolatedAt === undefined
   if (agent.status === 'failed') return agent.attempt > 0 && agent.cleared !== true
   return agent.instance !== undefined && agent.supportPathOpen !== agent.supportAccess
 }
@@ -121,7 +128,7 @@ export const transition = (
 ): Result<Agent, WrongState> => {
   if (!NEXT[agent.status].includes(to)) return fail({ reason: 'wrong_state', status: agent.status })
   const at = now.toISOString()
-  const { reason: _, cleared: __, ...rest } = agent
+  const { reason: _, cleared: __, isolatedAt: ___, ...rest } = agent
   const moved: Agent = {
     ...rest,
     ...(reason === undefined ? {} : { reason }),

@@ -35,6 +35,7 @@ const launching = {
   INSTANCE_TYPE: name,
   AGENT_SECURITY_GROUP: name,
   SUPPORT_SECURITY_GROUP: name,
+  QUARANTINE_SECURITY_GROUP: name,
   /** What new machines install: the SHA-256 of a release's signed list. */
   AGENT_RELEASE: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
 }

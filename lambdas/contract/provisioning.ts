@@ -11,7 +11,7 @@ export const ProvisionRequest = z.strictObject({
   requestId: ProvisionRequestId,
   tenantId: TenantId,
   agentId: AgentId,
-  verb: z.enum(['launch', 'stop', 'start', 'delete', 'support']),
+  verb: z.enum(['launch', 'stop', 'start', 'delete', 'support', 'quarantine']),
   requestedAt: Instant,
   supportAccess: z.boolean(),
   credentials: z.strictObject({

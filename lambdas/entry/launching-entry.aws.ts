@@ -33,6 +33,7 @@ export const createLaunchingEntry = (env: LaunchingEnv) =>
       instanceType: env.INSTANCE_TYPE,
       agentSecurityGroupId: env.AGENT_SECURITY_GROUP,
       supportSecurityGroupId: env.SUPPORT_SECURITY_GROUP,
+      quarantineSecurityGroupId: env.QUARANTINE_SECURITY_GROUP,
       release: env.AGENT_RELEASE,
       apiUrl: env.SITE_ORIGIN,
       proofAudience: proofAudience(env.SITE_ORIGIN),

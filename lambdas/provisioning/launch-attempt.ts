@@ -11,6 +11,8 @@ export interface LaunchSettings {
   instanceType: string
   agentSecurityGroupId: string
   supportSecurityGroupId: string
+  /** No way in and none out. */
+  quarantineSecurityGroupId: string
   /** What new machines install: the SHA-256 of a release's signed list. */
   release: string
   apiUrl: string
