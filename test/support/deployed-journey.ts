@@ -129,7 +129,8 @@ export const createJourney = (house: Deployed, templates: Templates) => {
     await reach(tenant, id, 'ready', settleBy)
     await beQuarantined(tenant, id, settleBy)
     must(await tenant.post(`/api/agents/${id}/retry`), 202, 'try again')
-    await reach(tenant, id, 'ready', settleBy)
+    // The machine of before has to be gone first, and then it is the reconciler that goes on.
+    await reach(tenant, id, 'ready', { ...settleBy, schedules: true })
     must(await tenant.del(`/api/agents/${id}`), 202, 'delete')
     await reach(tenant, id, 'deleted', settleBy)
   }
