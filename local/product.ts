@@ -17,6 +17,7 @@ import { addIdentityRoutes } from '../lambdas/http/identity-routes.ts'
 import { addSupportRoutes } from '../lambdas/http/support-routes.ts'
 import type { AppEnv, Platform } from '../lambdas/http/request.ts'
 import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
+import { createCertificateStore } from '../lambdas/support/certificate-store.aws.ts'
 import { createSupportCa, createTrustedCas } from '../lambdas/support/support-ca.aws.ts'
 import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
 import { reconcile } from '../lambdas/provisioning/reconcile.ts'
@@ -57,6 +58,7 @@ export const createProduct = async (options: ProductOptions) => {
   const mail = createMailDeps(clients, names, LOCAL_MAIL, ambient)
   const deps = {
     ...createIdentityDeps(clients, names, { ...ambient, passwords, postMail }),
+    certificates: createCertificateStore({ dynamo: clients.dynamo, agentsTable: names.agentsTable }),
     ca: createSupportCa({ kms: clients.kms, keyId: names.supportCaKey }),
     ...createAgentsDeps(clients, names, ambient, {
       proof,

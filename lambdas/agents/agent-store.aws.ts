@@ -6,6 +6,7 @@ import { transact, type WriteAction } from '../aws/transact.aws.ts'
 import { AgentBody, AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS } from '../contract/credential-kinds.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
+import { AgentNotice } from '../contract/instance.ts'
 import {
   agentKey,
   agentNameKey,
@@ -32,6 +33,7 @@ const StoredAgent: z.ZodMiniType<Agent> = z.object({
   reason: z.optional(AgentReason),
   supportAccess: z.boolean(),
   supportPathOpen: z.boolean(),
+  supportPathPending: z.optional(z.boolean()),
   credentials: z.object({
     claudeCodeToken: CredentialStateRow,
     anthropicApiKey: CredentialStateRow,
@@ -55,12 +57,14 @@ const StoredAgent: z.ZodMiniType<Agent> = z.object({
   bootStep: z.optional(z.string()),
   release: z.optional(z.string()),
   runtimeHash: z.optional(z.string()),
+  notices: z.optional(z.array(AgentNotice)),
   lastSeenAt: z.optional(z.string()),
   timeline: z.array(z.object({ status: AgentStatus, at: z.string() })),
   createdAt: z.string(),
   updatedAt: z.string(),
   turnAt: z.optional(z.string()),
   cleared: z.optional(z.boolean()),
+  isolatedAt: z.optional(z.string()),
   lookAt: z.optional(z.string()),
   version: z.number(),
 })
@@ -163,8 +167,8 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
         dynamo.send(
           new QueryCommand({
             TableName: agentsTable,
-            KeyConditionExpression: 'pk = :pk',
-            ExpressionAttributeValues: { ':pk': launchAttemptKey(agentId, 1).pk },
+            KeyConditionExpression: 'pk = :pk AND begins_with(sk, :attempts)',
+            ExpressionAttributeValues: { ':pk': launchAttemptKey(agentId, 1).pk, ':attempts': 'ATTEMPT#' },
             Limit: 1,
           }),
         ),

@@ -41,6 +41,14 @@ export const launchAttemptKey = (agentId: AgentId, attempt: number) => ({
   pk: `AGENT#${agentId}`,
   sk: `ATTEMPT#${String(attempt).padStart(6, '0')}`,
 })
+export const supportCertificateKey = (agentId: AgentId, serial: string) => ({
+  pk: `AGENT#${agentId}`,
+  sk: `CERTIFICATE#${serial}`,
+})
+export const supportReportKey = (agentId: AgentId, reportId: string) => ({
+  pk: `AGENT#${agentId}`,
+  sk: `REPORT#${reportId}`,
+})
 export const instanceKey = (instanceId: string) => ({ pk: `INSTANCE#${instanceId}`, sk: 'INSTANCE' })
 
 export const limitKey = (kind: string, subject: string, window: number) => ({

@@ -37,6 +37,7 @@ export const createLaunchingEntry = (env: LaunchingEnv) =>
       supportSecurityGroupId: env.SUPPORT_SECURITY_GROUP,
       stage: env.VESTIBULE_STAGE,
       region: env.AWS_REGION,
+      quarantineSecurityGroupId: env.QUARANTINE_SECURITY_GROUP,
       release: env.AGENT_RELEASE,
       releaseKey: env.RELEASE_KEY,
       assetsOrigin: env.ASSETS_ORIGIN,

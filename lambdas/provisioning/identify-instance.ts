@@ -1,6 +1,7 @@
 import type { TenantStore } from '../accounts/tenant-store.aws.ts'
 import type { Agent } from '../agents/agent.ts'
 import type { ChangeAgentDeps } from '../agents/change-agent.ts'
+import { isQuarantined } from '../agents/failure-reasons.ts'
 import { PLATFORM_CHAIN } from '../contract/names.ts'
 import type { Clock } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
@@ -52,11 +53,11 @@ const noteInvalid = async (deps: IdentifyDeps, { said, because }: ProofInvalid, 
   await noteRefusal(deps, said, await deps.attempts.readOwner(said.instanceId), because, requestId)
 }
 
-/** Why a machine is not, or no longer, the one of its agent's current attempt; null when it is. */
+/** Why a machine is not, or no longer, the one of its agent's current attempt; null when it is. A quarantined one is. */
 export const judgeOwner = (agent: Agent | null, owner: InstanceOwner, proof: InstanceProof): EnrollRefusal | null => {
   if (agent === null || agent.instance?.arn !== proof.instanceArn) return 'superseded'
   if (agent.attempt !== owner.attempt) return 'superseded'
-  return agent.status === 'deleted' || agent.status === 'failed' ? 'superseded' : null
+  return agent.status === 'deleted' || (agent.status === 'failed' && !isQuarantined(agent)) ? 'superseded' : null
 }
 
 /** Who is behind a proof, if it is fresh, unused and names the machine of an agent's current attempt. */

@@ -1,9 +1,13 @@
-import { errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import type { errors, JWTVerifyGetKey } from 'jose'
 import * as z from 'zod/mini'
 import { INSTANCE_PROOF_SECONDS } from '../contract/facts.ts'
 import type { Clock } from '../core/clock.ts'
+import { once } from '../core/once.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
+
+/** Loaded with the first machine: a person who opens the dashboard does not wait for it. */
+const jose = once(() => import('jose'))
 
 /** The claims of STS GetWebIdentityToken that we rely on (AWS IAM user guide, outbound identity federation). */
 const ProofClaims = z.object({
@@ -57,6 +61,7 @@ export const verifyInstanceProof = async (
   { keys, issuer, audience, clock }: ProofVerifier & { clock: Clock },
   proof: Secret,
 ): Promise<Result<InstanceProof, ProofInvalid>> => {
+  const { errors, jwtVerify } = await jose()
   try {
     const { payload } = await jwtVerify(proof.reveal(), keys, {
       issuer,

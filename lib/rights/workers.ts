@@ -67,7 +67,7 @@ const launching = (network: NetworkStack, place: Place, amiId: string): iam.Poli
 
 /** Machines and the rows about them; how both functions that look after machines bring an agent further. */
 const converging = (data: DataStack, network: NetworkStack, place: Place, amiId: string): iam.PolicyStatement[] => {
-  const groups = [network.agentSecurityGroupId, network.supportSecurityGroupId]
+  const groups = [network.agentSecurityGroupId, network.supportSecurityGroupId, network.quarantineSecurityGroupId]
   return [
     rows(data.directoryTable, ['TENANT#*', 'CHAIN#*'], ['GetItem', 'UpdateItem']),
     rows(data.auditTable, ['*'], ['PutItem']),
@@ -76,6 +76,11 @@ const converging = (data: DataStack, network: NetworkStack, place: Place, amiId:
     rows(data.agentsTable, ['TENANT#*'], ['DeleteItem']),
     rows(data.limitsTable, [launchPaceKey.pk], ['UpdateItem']),
     allow(['secretsmanager:TagResource'], [place.agentSecrets]),
+    // The tag that binds a secret to its machine may go; those that say whose it is stay.
+    allow(['secretsmanager:UntagResource'], [place.agentSecrets], {
+      'ForAllValues:StringEquals': { 'aws:TagKeys': TAGS.instanceArn },
+      Null: { 'aws:TagKeys': 'false' },
+    }),
     recoverableDelete(place),
     allow(['ec2:DescribeInstances'], ['*']),
     ...launching(network, place, amiId),

@@ -125,6 +125,16 @@ export class ObservabilityStack extends Stack {
       whenMissing: cloudwatch.TreatMissingData.BREACHING,
       periods: 2,
     })
+    this.#alarms.add('Quarantined', {
+      heading: 'quarantine',
+      says: 'A machine did not run what it was given, and was cut off.',
+      metric: this.#alarms.countLines(
+        'Quarantines',
+        this.functionNamed('agents').logGroup,
+        logs.FilterPattern.stringValue('$.msg', '=', 'machine quarantined'),
+      ),
+      threshold: 1,
+    })
     const mailer = this.#controlPlane.functions.find(({ functionName }) => functionName === 'mailer')
     if (mailer !== undefined) {
       this.#alarms.add('MailFailing', {

@@ -134,7 +134,9 @@ export const createKms = (
       return { KeyMetadata: metadata(find(id)) }
     },
     GetPublicKey: (raw) => {
-      const key = find(KeyIdInput.parse(raw).KeyId)
+      const { KeyId } = KeyIdInput.parse(raw)
+      usableMaterial(KeyId)
+      const key = find(KeyId)
       return { KeyId: textOf(key, 'arn'), PublicKey: bytesOf(signerOf(key), 'public').toString('base64') }
     },
     Sign: (raw) => {

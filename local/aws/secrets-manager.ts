@@ -28,6 +28,8 @@ const GetInput = z.object({ SecretId: z.string(), VersionStage: z.enum(['AWSCURR
 const DeleteInput = z.object({ SecretId: z.string(), RecoveryWindowInDays: z.number().min(7).max(30).optional() })
 const TagInput = z.object({ SecretId: z.string(), Tags })
 
+const UntagInput = z.object({ SecretId: z.string(), TagKeys: z.array(z.string()) })
+
 const MAX_BYTES = 65_536
 const MAX_VERSIONS = 100
 const PRUNE_AFTER_SECONDS = 86_400
@@ -197,6 +199,13 @@ export const createSecretsManager = (
         JSON.stringify([...kept, ...input.Tags]),
         textOf(secret, 'name'),
       )
+      return {}
+    },
+    UntagResource: (raw) => {
+      const input = UntagInput.parse(raw)
+      const secret = find(input.SecretId)
+      const kept = tagsOf(secret).filter(({ Key }) => !input.TagKeys.includes(Key))
+      database.run('UPDATE sm_secret SET tags = ? WHERE name = ?', JSON.stringify(kept), textOf(secret, 'name'))
       return {}
     },
   }

@@ -13,6 +13,7 @@ import {
   GetSecretValueCommand,
   PutSecretValueCommand,
   TagResourceCommand,
+  UntagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
 import {
   CreateQueueCommand,
@@ -48,7 +49,7 @@ describe('what we rely on Secrets Manager for', () => {
     expect([current.SecretString, current.VersionId, previous.SecretString]).toEqual(['two', token('b'), 'one'])
   })
 
-  it('creates a name once, takes tags, and blocks the name while it is scheduled for deletion', async () => {
+  it('creates a name once, takes tags and gives them up, and blocks the name while it is scheduled for deletion', async () => {
     const Name = `conformance/${aws.unique}/life`
     await aws.secrets.send(new CreateSecretCommand({ Name, SecretString: 'x', Tags: [{ Key: 'a', Value: '1' }] }))
     await aws.secrets.send(new TagResourceCommand({ SecretId: Name, Tags: [{ Key: 'instance-arn', Value: 'arn' }] }))
@@ -61,6 +62,10 @@ describe('what we rely on Secrets Manager for', () => {
       { Key: 'a', Value: '1' },
       { Key: 'instance-arn', Value: 'arn' },
     ])
+    for (let turn = 0; turn < 2; turn += 1)
+      await aws.secrets.send(new UntagResourceCommand({ SecretId: Name, TagKeys: ['instance-arn'] }))
+    const left = await aws.secrets.send(new DescribeSecretCommand({ SecretId: Name }))
+    expect(left.Tags).toEqual([{ Key: 'a', Value: '1' }])
     await aws.secrets.send(new DeleteSecretCommand({ SecretId: Name, RecoveryWindowInDays: 7 }))
     expect(await nameOf(aws.secrets.send(new GetSecretValueCommand({ SecretId: Name })))).toBe(
       'InvalidRequestException',

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
@@ -9,6 +9,9 @@ import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
 import { createFaultPlan, FAULTS, type PlannedFault } from './plan.ts'
 import { type Scene, SECOND_TOKEN, type Workflow } from './workflows.ts'
 import { findViolations, findViolationsAtRest } from './world.ts'
+
+/** In memory where there is such a place: each try begins with a copy. */
+export const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 /** Back-off between tries is for others' sake; here it would only be waited for. */
 export const withoutBackOff = (): void => {
@@ -41,7 +44,7 @@ const people = (house: Harness, cookies: Beginning['cookies'], notes: Record<str
 
 /** Does a workflow's setup once. The folder is the caller's to remove. */
 export const begin = async (workflow: Workflow): Promise<Beginning> => {
-  const folder = mkdtempSync(join(tmpdir(), 'vestibule-faults-'))
+  const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
   const clock = createTestClock()
   const aws = await createEmbeddedAws({ directory: folder, clock })
   const house = await createHarness({ aws, clock, seed: `setup of ${workflow.name}` })
@@ -119,7 +122,7 @@ export const attempt = async (
   faultsInRecovery: readonly PlannedFault[] = [],
 ): Promise<Outcome> => {
   const { workflow } = beginning
-  const folder = mkdtempSync(join(tmpdir(), 'vestibule-faults-'))
+  const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
   cpSync(beginning.folder, folder, { recursive: true })
   const clock = createTestClock(beginning.startsAt)
   const aws = await createEmbeddedAws({ directory: folder, clock })

@@ -40,6 +40,8 @@ describe('the deploy configuration', () => {
       logRetentionDays: '7',
       identityIssuer: 'https://evil.example.com',
       breakGlassUntil: 'soon',
+      supportCaGeneration: '0',
+      retiringSupportCa: 'alias/ours',
     }
 
     const said = (() => {
@@ -59,6 +61,8 @@ describe('the deploy configuration', () => {
       'logRetentionDays is "7"; give 30, 90, 180 or 365',
       'identityIssuer is "https://evil.example.com"; give the account’s token issuer',
       'breakGlassUntil is "soon"; give a UTC time',
+      'supportCaGeneration is "0"; give a whole number from 1 to 1000',
+      'retiringSupportCa is "alias/ours"; give the ARN of the KMS key that signed before',
     ])
       expect(said).toContain(part)
   })

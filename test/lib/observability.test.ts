@@ -36,7 +36,7 @@ describe('alarms', () => {
   })
 
   it('count log lines that the code writes', () => {
-    const code = ['provisioning/reconcile.ts', 'invites/send-due-mail.ts']
+    const code = ['provisioning/reconcile.ts', 'provisioning/quarantine-agent.ts', 'invites/send-due-mail.ts']
       .map((name) => readFileSync(`lambdas/${name}`, 'utf8'))
       .join('\n')
     const patterns = templates
@@ -45,7 +45,7 @@ describe('alarms', () => {
     const messages = patterns.flatMap((pattern) =>
       [...pattern.matchAll(/\$\.msg = "([^"]+)"/g)].map(([, message = '']) => message),
     )
-    expect(messages).toHaveLength(3)
+    expect(messages).toHaveLength(4)
     for (const message of messages) expect(code).toContain(`'${message}'`)
   })
 

@@ -85,6 +85,7 @@ const secretsmanager = ({ operation, input }: AwsCall, { aws, dataKeyArn }: Surr
   const window = given.RecoveryWindowInDays
   const context: IamRequest['context'] =
     window === undefined ? {} : { 'secretsmanager:RecoveryWindowInDays': String(window) }
+  if (operation === 'UntagResource') context['aws:TagKeys'] = given.TagKeys
   const own: IamRequest = { action: `secretsmanager:${operation}`, resource, context }
   switch (operation) {
     case 'GetSecretValue':

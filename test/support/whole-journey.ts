@@ -143,6 +143,19 @@ const leaveMerge = async (
   must(await tenant.get(`/api/agents/${id}`), 200, 'read agent')
 }
 
+/** The machine tells who was let in for support; its tenant reads it. */
+const tellSession = async (house: Deployed, tenant: Browser, id: string, { must }: Journey): Promise<void> => {
+  const eventOf = async (action: string) =>
+    must(await tenant.get(`/api/audit?agent=${id}`), 200, 'read the trail').events.find(
+      (event: { action: string }) => event.action === action,
+    )
+  const { serial, instanceId } = (await eventOf('support.certificate_issued')).detail
+  const report = { id: '0'.repeat(64), event: 'opened', serial, at: new Date().toISOString() }
+  must(await house.beat(instanceId, { supportSessions: [report] }), 200, 'a heartbeat')
+  const told = await eventOf('support.session_opened')
+  if (told?.detail.reason !== 'Ticket 4711') throw new Error(`the trail says ${JSON.stringify(told)}`)
+}
+
 /** A schedule whose function fails: the event is put where somebody sees it. */
 const failSchedules = async (house: Deployed): Promise<void> => {
   house.beforeEachCall(async ({ operation, accessKeyId }) => {
@@ -220,6 +233,7 @@ export const walkWhole = async (house: Deployed, templates: Templates): Promise<
   must(await help.get('/api/agents'), 403, 'a tenant’s list as support')
   const certificate = { agentId: first.id, publicKey: THROW_AWAY_KEY, reason: 'Ticket 4711' }
   must(await help.post('/api/support/certificates', certificate), 201, 'a certificate')
+  await tellSession(house, ana, first.id, journey)
   ageSessions(house)
   for (const [who, path] of [
     [ana, '/api/agents'],
