@@ -249,7 +249,10 @@ const mergeIsUnderWay = (deps: ProvisioningDeps, agent: Agent): boolean =>
 const remove = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
   if (!(await clearLeftovers(deps, agent)) || launchMayBeOpen(deps, agent)) return null
   if (mergeIsUnderWay(deps, agent)) return null
-  await deps.vault.remove(agentSecretName(deps.stage, agent.tenantId, agent.agentId))
+  const secretId = agentSecretName(deps.stage, agent.tenantId, agent.agentId)
+  // First, so that nobody who takes the deletion back opens it to a machine that is no more.
+  await deps.vault.unbind(secretId)
+  await deps.vault.remove(secretId)
   return move(deps, agent, {
     to: 'deleted',
     action: 'agent.deleted',
