@@ -1,4 +1,7 @@
-import { type Browser, type Reply } from '../test/support/browser.ts'
+import { AgentId, TenantId } from '../lambdas/contract/ids.ts'
+import { agentSecretName } from '../lambdas/contract/names.ts'
+import { LOCAL_STAGE } from '../local/installation.ts'
+import type { Browser, Reply } from '../test/support/browser.ts'
 import { eventually } from './eventually.ts'
 import type { Machine } from './machine.ts'
 import type { Rig } from './rig.ts'
@@ -39,6 +42,12 @@ export const onboard = async (
     return instance === undefined ? null : String(instance.id)
   })
   return { id, tenant, machine: () => hypervisor.machine(machineId) }
+}
+
+/** The name of the one secret that holds its credentials. */
+export const secretIdOf = async ({ tenant: browser, id }: RigAgent): Promise<string> => {
+  const { tenant } = must(await browser.get('/api/session'), 200, 'who am I')
+  return agentSecretName(LOCAL_STAGE, TenantId.parse(tenant.id), AgentId.parse(id))
 }
 
 /** Waits for a status. Returns the boot steps that were seen on the way. */

@@ -7,6 +7,8 @@ const DAYS = '2'
 export interface FrontCertificate {
   /** PEM, for the machines to trust. */
   authority: string
+  /** The same as a file. */
+  authorityPath: string
   certificate: string
   key: string
 }
@@ -30,5 +32,10 @@ export const createCertificate = async (directory: string, hosts: readonly strin
     ...['-CA', path('ca.crt'), '-CAkey', path('ca.key'), '-out', path('front.crt')],
   ])
   const read = (name: string): string => readFileSync(path(name), 'utf8')
-  return { authority: read('ca.crt'), certificate: read('front.crt'), key: read('front.key') }
+  return {
+    authority: read('ca.crt'),
+    authorityPath: path('ca.crt'),
+    certificate: read('front.crt'),
+    key: read('front.key'),
+  }
 }

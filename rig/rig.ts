@@ -12,7 +12,7 @@ import { serveMetadata } from './metadata.ts'
 import { MACHINES_DIRECTORY, SITE_ORIGIN } from './place.ts'
 import { ASSETS_BUCKET } from './release.ts'
 import type { Report } from './report.ts'
-import { createRunLayer } from './run-layer.ts'
+import { createRunLayer, nameFrontHere } from './run-layer.ts'
 
 const SLACK_HOST = 'slack.com'
 const SLACK_SOCKET_HOST = 'wss-primary.slack.com'
@@ -23,7 +23,9 @@ export const openRig = async (image: string, report: Report) => {
   const others = new Map([SLACK_HOST, SLACK_SOCKET_HOST].map((host) => [host, new URL(slack.apiUrl)]))
   const hosts = [...frontHosts(ASSETS_BUCKET), ...others.keys()]
   const certificate = await createCertificate(join(MACHINES_DIRECTORY, 'authority'), hosts)
+  await nameFrontHere(hosts)
   const layers = await createRunLayer(image, certificate.authority, hosts)
+  report.note('building the release, signing it and putting it into the bucket')
   const house = await openHouse(join(MACHINES_DIRECTORY, 'release'))
   const credentials = createCredentialIssuer()
   const machineAws = await serveAwsToMachines({
@@ -42,6 +44,7 @@ export const openRig = async (image: string, report: Report) => {
 
   return {
     report,
+    authorityPath: certificate.authorityPath,
     house,
     slack,
     hypervisor,

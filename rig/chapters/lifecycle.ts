@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager'
-import { agentSecretName } from '../../lambdas/contract/names.ts'
-import { AgentId, TenantId } from '../../lambdas/contract/ids.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
-import { LOCAL_STAGE } from '../../local/installation.ts'
-import { must, onboard, PLANTED, reach, readAgent } from '../agents.ts'
+import { must, onboard, PLANTED, reach, readAgent, secretIdOf } from '../agents.ts'
 import { eventually } from '../eventually.ts'
 import type { Rig } from '../rig.ts'
 import { searchDisk } from '../search.ts'
@@ -42,12 +39,11 @@ export const lifecycle = async (rig: Rig, { bob }: Agents): Promise<void> => {
   await report.check(
     'deleted: no machine, no disk, the secret scheduled for deletion, and the name free again',
     async () => {
-      const { tenant } = must(await bob.tenant.get('/api/session'), 200, 'who am I')
       must(await bob.tenant.del(`/api/agents/${bob.id}`), 202, 'delete')
       await reach(bob, 'deleted')
       await eventually('the machine is gone', 20, async () => !hypervisor.listIds().includes(machine.id))
-      const SecretId = agentSecretName(LOCAL_STAGE, TenantId.parse(tenant.id), AgentId.parse(bob.id))
-      const secret = await house.product.clients.secrets.send(new DescribeSecretCommand({ SecretId }))
+      const about = new DescribeSecretCommand({ SecretId: await secretIdOf(bob) })
+      const secret = await house.product.clients.secrets.send(about)
       assert.ok(secret.DeletedDate !== undefined)
       assert.equal(
         secret.Tags?.some(({ Key }) => Key === TAGS.instanceArn),

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { must, readTrail, type RigAgent } from '../agents.ts'
+import type { Browser } from '../../test/support/browser.ts'
+import { vestibuleSsh } from '../command-line.ts'
 import { connectsTo } from '../connections.ts'
 import { createEngineer, type Engineer, REASON, type SshIdentity } from '../engineer.ts'
 import { eventually } from '../eventually.ts'
@@ -114,6 +116,20 @@ const checkTrail = async ({ report }: Rig, ana: RigAgent): Promise<void> => {
   })
 }
 
+const checkCommandLine = async (rig: Rig, browser: Browser, ana: RigAgent): Promise<void> => {
+  const { secret } = must(await browser.post('/api/tokens', { name: 'rig' }), 201, 'an API token')
+  await rig.report.check('vestibule ssh opens a session from request to shell', async () => {
+    const { status, stdout, stderr } = await vestibuleSsh({
+      ...{ agentId: ana.id, machine: ana.machine(), reason: REASON, token: secret },
+      authorityPath: rig.authorityPath,
+      typed: 'id -un\nexit 7\n',
+    })
+    assert.match(stdout, /^support$/m, stderr)
+    assert.match(stdout, /it ended with 7/, stderr)
+    assert.equal(status, 0)
+  })
+}
+
 const checkTurnedOff = async ({ report }: Rig, engineer: Engineer, ana: RigAgent): Promise<void> => {
   const identity = await engineer.certify(ana, 15)
   const machine = ana.machine()
@@ -158,13 +174,15 @@ const checkTurnedOff = async ({ report }: Rig, engineer: Engineer, ana: RigAgent
 export const support = async (rig: Rig, agents: Agents): Promise<void> => {
   const { report, house } = rig
   report.chapter('Support')
-  const engineer = createEngineer(rig, await house.join('help@example.com', { role: 'support' }))
+  const browser = await house.join('help@example.com', { role: 'support' })
+  const engineer = createEngineer(rig, browser)
   const short = await engineer.certify(agents.ana, 1)
   const shortUntil = Date.now() + 61_000
   assert.equal((await engineer.ssh(agents.ana.machine(), short, 'true')).status, 0)
   await checkLogin(rig, engineer, agents)
   await checkForwarding(rig, engineer, agents.ana)
   await checkReach(rig, engineer, agents.ana)
+  await checkCommandLine(rig, browser, agents.ana)
   await report.check('a certificate of one minute is refused after that minute', async () => {
     await sleep(Math.max(0, shortUntil - Date.now()))
     assertRefused(await engineer.ssh(agents.ana.machine(), short, 'id'), 'expired')

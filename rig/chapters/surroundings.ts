@@ -131,7 +131,7 @@ const checkNetwork = async ({ report, house }: Rig, supported: Machine, plain: M
   const { ec2 } = house.aws.createClients()
   const follow = async (Groups: string[], isOpen: boolean): Promise<void> => {
     await ec2.send(new ModifyInstanceAttributeCommand({ InstanceId: plain.id, Groups }))
-    await eventually('the rules follow', 3, async () => (await connectsFrom(plain, ADDRESSES.front, 443)) === isOpen)
+    await eventually('the rules follow', 6, async () => (await connectsFrom(plain, ADDRESSES.front, 443)) === isOpen)
   }
   await report.check('the rules follow the groups: quarantine lets nothing through, and can be lifted', async () => {
     await follow(['sg-quarantine'], false)

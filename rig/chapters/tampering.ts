@@ -4,9 +4,13 @@ import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
 import { SignCommand } from '@aws-sdk/client-kms'
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import { onboard, PLANTED, reach, readAgent, readTrail } from '../agents.ts'
+import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager'
+import { TAGS } from '../../lambdas/contract/tags.ts'
+import { must, onboard, PLANTED, reach, readAgent, readTrail, secretIdOf } from '../agents.ts'
+import { connectsFrom } from '../connections.ts'
 import { eventually } from '../eventually.ts'
 import type { Machine } from '../machine.ts'
+import { ADDRESSES } from '../place.ts'
 import { ASSETS_BUCKET, RELEASE_KEY } from '../release.ts'
 import type { Rig } from '../rig.ts'
 import type { Agents } from './journey.ts'
@@ -100,21 +104,37 @@ const checkReleases = async (rig: Rig): Promise<void> => {
 }
 
 const checkRunning = async ({ report, house }: Rig, { closed }: Agents): Promise<void> => {
-  await report.check(
-    'a machine whose release was changed is quarantined: no way out, no right to its secret',
-    async () => {
-      const machine = closed.machine()
-      await machine.inside(['sh', '-c', 'echo "// changed" >> /opt/vestibule/current/runtime.mjs'])
-      await eventually('it is quarantined', QUARANTINE_SECONDS, async () => {
-        const [row] = house.aws.database.all('SELECT groups FROM ec2_instance WHERE id = ?', machine.id)
-        return String(row?.groups) === JSON.stringify(['sg-quarantine'])
-      })
-      const { status, reason } = await readAgent(closed)
-      assert.equal(status, 'failed', JSON.stringify(reason))
-      const told = (await readTrail(closed.tenant)).filter(({ action }) => action === 'agent.quarantined')
-      assert.equal(told.length, 1)
-    },
-  )
+  const machine = closed.machine()
+  const SecretId = await secretIdOf(closed)
+  await report.check('a machine whose release was changed is quarantined within a minute', async () => {
+    await machine.inside(['sh', '-c', 'echo "// changed" >> /opt/vestibule/current/runtime.mjs'])
+    await eventually(
+      'it is quarantined',
+      QUARANTINE_SECONDS,
+      async () => (await readAgent(closed)).isolatedAt !== undefined,
+    )
+    assert.equal((await readAgent(closed)).status, 'failed')
+  })
+  await report.check('in quarantine it has no way out, no right to its secret, and its agent is ended', async () => {
+    await eventually('the rules follow', 5, async () => !(await connectsFrom(machine, ADDRESSES.front, 443)))
+    const { Tags = [] } = await house.product.clients.secrets.send(new DescribeSecretCommand({ SecretId }))
+    assert.deepEqual(
+      Tags.filter(({ Key }) => Key === TAGS.instanceArn),
+      [],
+    )
+    await eventually('the agent is ended', 30, async () => {
+      const { stdout } = await machine.inside(['systemctl', 'is-active', 'vestibule-agent.service'])
+      return stdout.trim() !== 'active'
+    })
+  })
+  await report.check('its tenant and the admin are told', async () => {
+    const isTold = ({ action, target }: { action: string; target: string }): boolean =>
+      action === 'agent.quarantined' && target === closed.id
+    assert.equal((await readTrail(closed.tenant)).filter(isTold).length, 1)
+    const { events } = must(await house.admin.get('/api/admin/audit'), 200, 'the whole trail')
+    assert.equal(events.filter(isTold).length, 1)
+    assert.equal((await readAgent(closed)).reason.code, 'quarantined')
+  })
 }
 
 export const tampering = async (rig: Rig, agents: Agents): Promise<void> => {
