@@ -302,10 +302,8 @@ const followSupportChoice = async (deps: ProvisioningDeps, agent: Agent): Promis
   if (instance === undefined || agent.status === 'deleting' || agent.status === 'failed') return false
   if (followsSupportChoice(agent)) return false
   const groups = (open: boolean) => securityGroupsOf(deps.settings, open)
-  const write = ({ supportPathPending: _, ...seen }: Agent, supportPathOpen: boolean, isPending: boolean) => {
-    const next = { ...seen, supportPathOpen, ...(isPending ? { supportPathPending: true } : {}) }
-    return deps.agents.replace(withLookAt(next, deps.clock.now()), seen)
-  }
+  const write = (seen: Agent, supportPathOpen: boolean, supportPathPending: boolean) =>
+    deps.agents.replace(withLookAt({ ...seen, supportPathOpen, supportPathPending }, deps.clock.now()), seen)
   if (!supportAccess) {
     await setGroups(deps, agent, instance.id, groups(false))
     return write(agent, false, false)
