@@ -19,6 +19,7 @@ import type { AppEnv, Platform } from '../lambdas/http/request.ts'
 import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
 import { createCertificateStore } from '../lambdas/support/certificate-store.aws.ts'
 import { createSupportCa, createTrustedCas } from '../lambdas/support/support-ca.aws.ts'
+import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
 import { reconcile } from '../lambdas/provisioning/reconcile.ts'
 import type { CallHook } from './aws/service.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
@@ -37,6 +38,8 @@ export interface ProductOptions {
   logger: Logger
   /** Sees every AWS call of this instance of the product: counts, faults, crashes. */
   hook?: CallHook
+  /** What machines are made of, where they are more than stand-ins. */
+  launch?: Partial<LaunchSettings>
   /** Tests hash cheaply; the deployed wiring and `npm start` leave this out. */
   scryptCost?: ScryptCost
 }
@@ -46,7 +49,7 @@ export const createProduct = async (options: ProductOptions) => {
   const { aws, siteOrigin, platform, clock, pause, random, logger } = options
   const clients = aws.createClients(options.hook)
   const names = localNames(siteOrigin, options.version)
-  const settings = localLaunchSettings(siteOrigin)
+  const settings = { ...localLaunchSettings(siteOrigin), ...options.launch }
   const ambient = { clock, random, logger }
   const { launchesUrl, othersUrl, deadLetterUrl } = await ensureInstallation(aws.createClients(), names)
   const proof = { keys: aws.proofKeys, issuer: aws.proofIssuer, audience: proofAudience(siteOrigin) }
