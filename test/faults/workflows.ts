@@ -117,22 +117,23 @@ export const WORKFLOWS: readonly Workflow[] = [
   },
   {
     name: 'resend an invite',
-    setup: async (house, scene) => note(scene, 'invite', (await house.invite(scene.admin, { email: 'n@example.com' })).id),
+    setup: async (house, scene) =>
+      note(scene, 'invite', (await house.invite(scene.admin, { email: 'n@example.com' })).id),
     run: (_house, scene) => scene.admin.post(`/api/admin/invites/${idOf(scene, 'invite')}/resend`),
   },
   {
     name: 'revoke an invite',
-    setup: async (house, scene) => note(scene, 'invite', (await house.invite(scene.admin, { email: 'n@example.com' })).id),
+    setup: async (house, scene) =>
+      note(scene, 'invite', (await house.invite(scene.admin, { email: 'n@example.com' })).id),
     run: (_house, scene) => scene.admin.del(`/api/admin/invites/${idOf(scene, 'invite')}`),
     mayRepeatAs: [409],
   },
   {
     name: 'redeem an invite',
-    setup: async (house, scene) => note(scene, 'code', (await house.invite(scene.admin, { email: 'n@example.com' })).code),
+    setup: async (house, scene) =>
+      note(scene, 'code', (await house.invite(scene.admin, { email: 'n@example.com' })).code),
     run: (house, scene) =>
-      house
-        .browse()
-        .post('/api/signup', { invite: idOf(scene, 'code'), email: 'n@example.com', password: PASSWORD }),
+      house.browse().post('/api/signup', { invite: idOf(scene, 'code'), email: 'n@example.com', password: PASSWORD }),
     mayRepeatAs: [403],
     check: async (house) => {
       const { status } = await house.browse().post('/api/login', { email: 'n@example.com', password: PASSWORD })
@@ -141,7 +142,8 @@ export const WORKFLOWS: readonly Workflow[] = [
   },
   {
     name: 'look at an invite',
-    setup: async (house, scene) => note(scene, 'code', (await house.invite(scene.admin, { email: 'n@example.com' })).code),
+    setup: async (house, scene) =>
+      note(scene, 'code', (await house.invite(scene.admin, { email: 'n@example.com' })).code),
     run: (house, scene) => house.browse().post('/api/invites/inspect', { invite: idOf(scene, 'code') }),
   },
   {
@@ -174,8 +176,7 @@ export const WORKFLOWS: readonly Workflow[] = [
   {
     name: 'change the password',
     setup: nothing,
-    run: (_house, { tenant }) =>
-      tenant.post('/api/password', { currentPassword: PASSWORD, newPassword: NEW_PASSWORD }),
+    run: (_house, { tenant }) => tenant.post('/api/password', { currentPassword: PASSWORD, newPassword: NEW_PASSWORD }),
     mayRepeatAs: [400, 401, 403],
   },
   {

@@ -52,6 +52,7 @@ const PREDICATES: Record<AuditAction, string> = {
   'agent.deleted': 'removed {agent} and its secret',
   'agent.enrolled': 'proved which machine it is',
   'agent.enroll_refused': 'was refused: its machine is not the right one',
+  'stray.ended': 'ended {stray} that nothing used any more',
 }
 
 const ACTORS: Record<Event['actor']['kind'], string> = {
@@ -61,6 +62,12 @@ const ACTORS: Record<Event['actor']['kind'], string> = {
   system: 'Vestibule',
   agent: 'The agent',
   stranger: 'Somebody unknown',
+}
+
+const STRAYS: Record<string, string> = {
+  key: 'an encryption key',
+  secret: 'a secret',
+  instance: 'a machine',
 }
 
 const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, who: WhoAmI | null): string => {
@@ -80,6 +87,7 @@ const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, who: 
   const words: Record<string, string> = {
     agent: String(agent),
     kinds: kinds.join(' and '),
+    stray: STRAYS[String(event.detail.kind)] ?? 'something',
     reason: String(event.detail.reason ?? ''),
     until: new Date(String(event.detail.until ?? event.at)).toLocaleTimeString([], { timeStyle: 'short' }),
   }
