@@ -16,6 +16,7 @@ import { measureCriticalPath } from '../test/support/critical-path.ts'
 import { createHarness, CREDENTIALS, PASSWORD } from '../test/support/harness.ts'
 import { toGatewayEvent } from '../test/support/lambda.ts'
 import { measureColdStarts } from './cold-start.ts'
+import { printLaunchPacing } from './launch-pacing.ts'
 
 /**
  * Prints the product's figures. Candidates run in turn, round by round, so that a machine whose speed drifts does not favour
@@ -214,5 +215,7 @@ console.log(
 )
 for (const { name, importMilliseconds, answerMilliseconds, ratio } of await measureColdStarts())
   row(`  ${name}`, `${importMilliseconds.toFixed(0)} / ${answerMilliseconds.toFixed(0)}`, ratio.toFixed(1))
+console.log('')
+await printLaunchPacing()
 console.log('\nPage weight')
 await benchPageWeight()

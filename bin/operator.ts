@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
 import { createDynamoClient, createSecretsClient } from '../lambdas/aws/clients.aws.ts'
+import { createKmsClient } from '../lambdas/aws/kms-client.aws.ts'
 import { createS3Client } from '../lambdas/aws/s3-client.aws.ts'
 import { SITE_TYPES } from '../lambdas/contract/site.ts'
 import { systemClock } from '../lambdas/core/clock.ts'
@@ -20,6 +21,7 @@ const HELP = `npm run operator -- <command> [--stage prod] [--outputs cdk-output
 
   first-admin [address]     make the first admin's invite; works once
   publish-site              upload the built site (npm run deploy does it)
+  publish-agent             sign and upload what agents' machines install (npm run deploy does it)
   rotate-session-keys       sign sessions with a new key; the one before stays good
   rotate-origin-proof       make the next value of what the edge proves itself with
   restore-rows <from> <to>  put back rows that are missing, from a restored table
@@ -29,6 +31,7 @@ AWS credentials come from where the AWS tools look: AWS_PROFILE and so on. The r
 `
 
 const SITE = fileURLToPath(new URL('../dist/web', import.meta.url))
+const AGENT = fileURLToPath(new URL('../dist/agent', import.meta.url))
 
 /** What a deploy wrote down: outputs by stack. */
 const Outputs = z.record(z.string(), z.record(z.string(), z.string()))
@@ -88,6 +91,15 @@ const COMMANDS: Record<string, Command> = {
     await operator.publishSite(files)
     return done(`${files.length} files are at ${outputs.SiteOrigin}.`)
   },
+  'publish-agent': async ({ operator, outputs }) => {
+    if (!existsSync(join(AGENT, 'release.txt'))) throw new Misuse('There is no release yet. Run npm run build:agent.')
+    const published = await operator.publishAgent({
+      list: readFileSync(join(AGENT, 'release.txt')),
+      bundle: readFileSync(join(AGENT, 'bundle.tar.gz')),
+    })
+    writeFileSync(join(AGENT, 'published.json'), JSON.stringify({ stage: outputs.Stage, ...published }))
+    return done(`Release ${published.release} is signed and uploaded. The next deploy makes new machines install it.`)
+  },
   'rotate-session-keys': async ({ operator }) => {
     const rotated = await operator.rotateSessionKeys()
     return rotated.ok
@@ -141,14 +153,26 @@ const run = async (): Promise<number> => {
   }
   const place = { region: known('Region') }
   const operator = createOperator(
-    { dynamo: createDynamoClient(place), secrets: createSecretsClient(place), s3: createS3Client(place) },
     {
-      siteOrigin: known('SiteOrigin'),
-      siteBucket: known('SiteBucket'),
+      dynamo: createDynamoClient(place),
+      secrets: createSecretsClient(place),
+      s3: createS3Client(place),
+      kms: createKmsClient(place),
+    },
+    {
+      // Asked for only by what needs them: before the first whole deploy there is no site yet.
+      get siteOrigin() {
+        return known('SiteOrigin')
+      },
+      get siteBucket() {
+        return known('SiteBucket')
+      },
       directoryTable: known('DirectoryTable'),
       auditTable: known('AuditTable'),
       sessionKeysSecret: known('SessionKeysSecret'),
       originProofSecret: known('OriginProofSecret'),
+      assetsBucket: known('AssetsBucket'),
+      releaseKey: known('ReleaseKey'),
     },
     { clock: systemClock, random: systemRandom, logger: createLogger() },
   )

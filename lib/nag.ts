@@ -56,7 +56,7 @@ export const listSuppressions = ({ data, web, controlPlane, observability }: Sta
       rule: 'IAM5',
       findings: ['Resource::*'],
       reason:
-        'ec2:DescribeInstances and sts:GetWebIdentityToken know no resources; kms:CreateKey has none yet and is held by a tag that the request must carry.',
+        'ec2:DescribeInstances, sts:GetWebIdentityToken, secretsmanager:ListSecrets, kms:ListKeys and kms:ListAliases know no resources and give no content; kms:CreateKey has none yet and is held by a tag that the request must carry.',
     },
     {
       resources: launchers,
@@ -69,13 +69,20 @@ export const listSuppressions = ({ data, web, controlPlane, observability }: Sta
       rule: 'IAM5',
       findings: [anyOf(controlPlane, 'kms', 'key')],
       reason:
-        'A tenant’s key is made at run time; each statement is held by the stage’s tag on the key and by the service that uses it.',
+        'A tenant’s key is made at run time; each statement is held by the stage’s tag on the key or by the service that uses it, but for reading tags and state, which tells whose a key is.',
     },
     {
       resources: [child(controlPlane, 'Provisioner/Role'), agents],
       rule: 'IAM5',
-      findings: [requestsOf(data)],
+      findings: [objectsOf(data, data.requestsBucket, 'Arn231A34F2', 'requests')],
       reason: 'Requests are written under new names; the prefix is the whole of what the bucket holds.',
+    },
+    {
+      resources: [instance],
+      rule: 'IAM5',
+      findings: [objectsOf(data, data.assetsBucket, 'ArnC646BE86', 'agent')],
+      reason:
+        'A machine reads the release that it was launched with; all releases of the bucket are signed, none is secret.',
     },
     {
       resources: [child(data, 'BackupsRole')],
@@ -86,10 +93,15 @@ export const listSuppressions = ({ data, web, controlPlane, observability }: Sta
       reason: 'A backup has no id before it is made; the statement names the table it is of.',
     },
     {
-      resources: [child(data, 'Requests'), child(web, 'Site'), child(observability, 'TrailBucket')],
+      resources: [
+        child(data, 'Requests'),
+        child(data, 'Assets'),
+        child(web, 'Site'),
+        child(observability, 'TrailBucket'),
+      ],
       rule: 'S1',
       reason:
-        'Requests hold ids, times and booleans and each has its event in the trail; the site is public; the third is itself a log.',
+        'Requests hold ids, times and booleans and each has its event in the trail; releases are signed and the site is public; the last is itself a log.',
     },
     {
       resources: [child(observability, 'UntoldDeadLetters')],
@@ -113,12 +125,17 @@ const logicalIdOf = (resource: Construct): string => {
   return Stack.of(resource).getLogicalId(defaultChild)
 }
 
-/** The finding as cdk-nag spells it: the bucket’s ARN is an output of the data stack. */
-const requestsOf = ({ stackName, region, requestsBucket }: Stacks['data']): string => {
+/** The finding as cdk-nag spells it: the bucket’s ARN is an output of the data stack, under a name that ends in a hash. */
+const objectsOf = (
+  { stackName, region }: Stacks['data'],
+  bucket: Construct,
+  ending: string,
+  prefix: string,
+): string => {
   const StackName = stackName
   const Region = Token.isUnresolved(region) ? { Ref: 'AWS::Region' } : region
-  const OutputName = `PublishOutputFnGetAtt${logicalIdOf(requestsBucket)}Arn231A34F2`
-  return `Resource::${JSON.stringify({ 'Fn::GetStackOutput': { StackName, Region, OutputName } })}/requests/*`
+  const OutputName = `PublishOutputFnGetAtt${logicalIdOf(bucket)}${ending}`
+  return `Resource::${JSON.stringify({ 'Fn::GetStackOutput': { StackName, Region, OutputName } })}/${prefix}/*`
 }
 
 /** Attaches cdk-nag to the app, with what we accept of its findings. */

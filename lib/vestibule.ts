@@ -41,6 +41,8 @@ export const createStacks = (app: App, config: DeployConfig, version: string, bu
     SessionKeysSecret: data.sessionKeysSecret.secretArn,
     OriginProofSecret: data.originProofSecret.secretArn,
     SupportCaKey: data.supportCa.keyArn,
+    AssetsBucket: data.assetsBucket.bucketName,
+    ReleaseKey: data.releaseKey.keyArn,
   })
   tellOperator(web, {
     SiteOrigin: web.siteOrigin,

@@ -17,6 +17,8 @@ import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
 import { CreateQueueCommand, GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { proofAudience } from '../lambdas/contract/instance.ts'
+import { provisionRequestPrefix } from '../lambdas/contract/names.ts'
+import { type ProvisionVerb, QUICK_VERBS } from '../lambdas/contract/provisioning.ts'
 import { type KeyNames, TABLES, type TableName, type TableShape } from '../lambdas/contract/tables.ts'
 import type { AgentsNames } from '../lambdas/entry/deps.aws.ts'
 import type { MailNames } from '../lambdas/entry/mail-deps.aws.ts'
@@ -57,8 +59,13 @@ export const localLaunchSettings = (siteOrigin: string): LaunchSettings => ({
   instanceType: EMBEDDED_INSTANCE_TYPE,
   agentSecurityGroupId: 'sg-agent',
   supportSecurityGroupId: 'sg-support',
+  stage: LOCAL_STAGE,
+  region: EMBEDDED_PLACE.region,
   quarantineSecurityGroupId: 'sg-quarantine',
   release: RUNTIME_HASH,
+  // Stand-ins install nothing, so there is nothing that could be signed.
+  releaseKey: '',
+  assetsOrigin: siteOrigin,
   apiUrl: siteOrigin,
   proofAudience: proofAudience(siteOrigin),
 })
@@ -151,11 +158,37 @@ const createKey = async ({ kms }: AwsClients, AliasName: string, key: CreateKeyC
   }
 }
 
-/** Makes what is missing and leaves what is there. Returns the queue that feeds the provisioner. */
+const requestsOf = (verbs: readonly ProvisionVerb[]) => ({
+  source: ['aws.s3'],
+  'detail-type': ['Object Created'],
+  detail: { object: { key: verbs.map((verb) => ({ prefix: provisionRequestPrefix(verb) })) } },
+})
+
+/** The queues that feed the provisioner: launches, which wait for their turn, and all else, which does not. */
+const ensureQueues = async (clients: AwsClients) => {
+  const deadLetter = await createQueue(clients, 'vestibule-provisioner-dead', {})
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: deadLetter.arn, maxReceiveCount: MAX_RECEIVES })
+  const attributes = { VisibilityTimeout: '30', RedrivePolicy }
+  const launches = await createQueue(clients, 'vestibule-launches', attributes)
+  const others = await createQueue(clients, 'vestibule-provisioner', attributes)
+  const instanceStates = { source: ['aws.ec2'], 'detail-type': ['EC2 Instance State-change Notification'] }
+  const rules = [
+    { Name: 'launch-requests', EventPattern: requestsOf(['launch']), Arn: launches.arn },
+    { Name: 'provision-requests', EventPattern: requestsOf(QUICK_VERBS), Arn: others.arn },
+    { Name: 'instance-states', EventPattern: instanceStates, Arn: others.arn },
+  ]
+  for (const { Name, EventPattern, Arn } of rules) {
+    await clients.events.send(new PutRuleCommand({ Name, EventPattern: JSON.stringify(EventPattern) }))
+    await clients.events.send(new PutTargetsCommand({ Rule: Name, Targets: [{ Id: 'provisioner', Arn }] }))
+  }
+  return { launchesUrl: launches.url, othersUrl: others.url, deadLetterUrl: deadLetter.url }
+}
+
+/** Makes what is missing and leaves what is there. Returns the queues that feed the provisioner. */
 export const ensureInstallation = async (
   clients: AwsClients,
   names: LocalNames,
-): Promise<{ queueUrl: string; deadLetterUrl: string }> => {
+): Promise<Awaited<ReturnType<typeof ensureQueues>>> => {
   const tables: Record<TableName, string> = {
     directory: names.directoryTable,
     agents: names.agentsTable,
@@ -174,20 +207,5 @@ export const ensureInstallation = async (
     KeySpec: 'ECC_NIST_P256',
     KeyUsage: 'SIGN_VERIFY',
   })
-
-  const deadLetter = await createQueue(clients, 'vestibule-provisioner-dead', {})
-  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: deadLetter.arn, maxReceiveCount: MAX_RECEIVES })
-  const queue = await createQueue(clients, 'vestibule-provisioner', { VisibilityTimeout: '30', RedrivePolicy })
-  const rules = [
-    { Name: 'provision-requests', EventPattern: { source: ['aws.s3'], 'detail-type': ['Object Created'] } },
-    {
-      Name: 'instance-states',
-      EventPattern: { source: ['aws.ec2'], 'detail-type': ['EC2 Instance State-change Notification'] },
-    },
-  ]
-  for (const { Name, EventPattern } of rules) {
-    await clients.events.send(new PutRuleCommand({ Name, EventPattern: JSON.stringify(EventPattern) }))
-    await clients.events.send(new PutTargetsCommand({ Rule: Name, Targets: [{ Id: 'provisioner', Arn: queue.arn }] }))
-  }
-  return { queueUrl: queue.url, deadLetterUrl: deadLetter.url }
+  return ensureQueues(clients)
 }

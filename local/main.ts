@@ -1,7 +1,7 @@
 import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import packageFile from '../package.json' with { type: 'json' }
-import { systemClock } from '../lambdas/core/clock.ts'
+import { systemClock, systemPause } from '../lambdas/core/clock.ts'
 import { createLogger } from '../lambdas/core/logger.ts'
 import { systemRandom } from '../lambdas/core/random.ts'
 import { createEmbeddedAws } from './aws/embedded-aws.ts'
@@ -60,6 +60,7 @@ const start = async (directory: string, port: number): Promise<() => Promise<voi
     version: packageFile.version,
     platform: localPlatform,
     clock: systemClock,
+    pause: systemPause,
     random: systemRandom,
     logger,
   })
@@ -68,8 +69,9 @@ const start = async (directory: string, port: number): Promise<() => Promise<voi
   const standIns = product.createStandIns(post)
   const loops = [
     startLoop('machines', 100, async () => aws.machines.advance(), logger),
-    startLoop('worker', 100, product.work, logger),
-    startLoop('worker', 100, product.work, logger),
+    startLoop('launches', 100, product.workLaunches, logger),
+    startLoop('worker', 100, product.workOthers, logger),
+    startLoop('worker', 100, product.workOthers, logger),
     startLoop('stand-ins', 400, standIns, logger),
     startLoop('mail', 5_000, product.sendMail, logger),
     startLoop('reconciler', 2_000, product.reconcile, logger),

@@ -8,7 +8,7 @@ import { handleEvent } from '../lambdas/provisioning/handle-event.ts'
 const BATCH = 2
 
 /**
- * Lambda's part for the provisioner queue: takes messages, hands each to the provisioner, deletes what is done. What cannot
+ * Lambda's part for a queue of the provisioner: takes messages, hands each to the provisioner, deletes what is done. What cannot
  * be understood goes to the dead letters at once; what failed for now comes back when its visibility ends.
  */
 export const createWorker = (input: {

@@ -5,7 +5,7 @@ import { ERROR_STATUS } from '../lambdas/contract/error-codes.ts'
 import * as names from '../lambdas/contract/names.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const PLACES = ['bin', 'cli', 'lib', 'lambdas', 'local', 'web', 'bench']
+const PLACES = ['agent', 'bin', 'cli', 'lib', 'lambdas', 'local', 'web', 'bench']
 
 const listSources = (place: string): string[] =>
   readdirSync(join(ROOT, place), { recursive: true, withFileTypes: true })
@@ -76,10 +76,11 @@ describe('the house', () => {
     expect(found).toEqual([])
   })
 
-  it('lets only entries, bin, lib/config.ts, local and the site’s build read the environment', () => {
+  it('lets only entries, the agent’s main files, bin, lib/config.ts, local and bench read the environment', () => {
     const found = violations(({ path, text }) => [
       /process\.env/.test(text) &&
         !path.endsWith('.lambda.ts') &&
+        !/^agent\/[^/]+\/main\.ts$/.test(path) &&
         !['bin', 'local', 'bench'].some((place) => isIn(path, place)) &&
         path !== 'lib/config.ts' &&
         'reads process.env; take the value as an argument',
@@ -127,7 +128,7 @@ describe('the house', () => {
           !isIn(target, 'lambdas/contract') &&
           `imports ${target}`,
         isIn(path, 'lambdas') &&
-          (isIn(target, 'lib') || isIn(target, 'local') || isIn(target, 'web')) &&
+          ['agent', 'lib', 'local', 'web'].some((place) => isIn(target, place)) &&
           `imports ${target}`,
         isIn(path, 'web') && isIn(target, 'lambdas') && !isIn(target, 'lambdas/contract') && `imports ${target}`,
         isIn(path, 'web') &&
@@ -148,6 +149,19 @@ describe('the house', () => {
           isIn(target, 'lambdas') &&
           !isIn(target, 'lambdas/contract') &&
           !['lambdas/core/secret.ts', 'lambdas/audit/chain.ts'].includes(target) &&
+          `imports ${target}`,
+      ),
+    )
+    expect(found).toEqual([])
+  })
+
+  it('lets what runs on an agent’s machine see the contract and core, and nothing else of ours', () => {
+    const found = violations(({ path, imports }) =>
+      imports.map(
+        ({ target }) =>
+          isIn(path, 'agent') &&
+          PLACES.some((place) => isIn(target, place)) &&
+          !['agent', 'lambdas/contract', 'lambdas/core'].some((place) => isIn(target, place)) &&
           `imports ${target}`,
       ),
     )
@@ -182,9 +196,16 @@ describe('the house', () => {
 
   it('knows every place that reveals a secret', () => {
     const revealing = sources
-      .filter(({ path, text }) => /\.reveal\(\)/.test(text) && isIn(path, 'lambdas'))
+      .filter(({ path, text }) => /\.reveal\(\)/.test(text) && (isIn(path, 'agent') || isIn(path, 'lambdas')))
       .map(({ path }) => path)
     expect(revealing.toSorted()).toEqual([
+      'agent/runtime/claude-environment.ts',
+      'agent/runtime/hide-credentials.ts',
+      'agent/runtime/slack-connection.ts',
+      'agent/runtime/slack-socket.ts',
+      'agent/runtime/slack.ts',
+      'agent/supervisor/control-plane.ts',
+      'agent/supervisor/credentials-file.ts',
       'lambdas/accounts/password-hash.ts',
       'lambdas/accounts/password-policy.ts',
       'lambdas/agents/onboard-agent.ts',
@@ -203,9 +224,9 @@ describe('the house', () => {
     ])
   })
 
-  it('reads no ambient clock and no ambient randomness in features', () => {
+  it('reads no ambient clock and no ambient randomness in features and on the agent’s machine', () => {
     const found = violations(({ path, text }) => [
-      FEATURES.some((feature) => isIn(path, `lambdas/${feature}`)) &&
+      (isIn(path, 'agent') || FEATURES.some((feature) => isIn(path, `lambdas/${feature}`))) &&
         /Date\.now\(\)|new Date\(\)|Math\.random|randomBytes\(|randomUUID\(/.test(text) &&
         'reads time or randomness itself; take Clock or Random as a dep',
     ])
@@ -215,7 +236,7 @@ describe('the house', () => {
   it('imports zod so that a bundle can leave most of it out', () => {
     const found = violations(({ path, text, imports }) => [
       /import \{[^}]*\bz\b[^}]*\} from 'zod/.test(text) && 'use import * as z',
-      ...(isIn(path, 'lambdas')
+      ...(isIn(path, 'agent') || isIn(path, 'lambdas')
         ? [
             imports.some(({ target }) => /^zod(?!\/mini$)/.test(target)) && "use import * as z from 'zod/mini'",
             /\bz\.(?:iso|coerce|locales|regexes|util)\./.test(text.replaceAll(/\/\*\*[^]*?\*\//g, '')) &&

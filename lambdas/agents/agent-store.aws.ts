@@ -1,5 +1,6 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
+import { batchGet } from '../aws/batch-get.aws.ts'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import { queryIndexPage, queryPage } from '../aws/paging.aws.ts'
 import { transact, type WriteAction } from '../aws/transact.aws.ts'
@@ -17,7 +18,7 @@ import {
 } from '../contract/names.ts'
 import type { Page } from '../contract/paging.ts'
 import type { Random } from '../core/random.ts'
-import type { Agent, PendingMerge } from './agent.ts'
+import { type Agent, isInLine, type PendingMerge } from './agent.ts'
 
 const CredentialStateRow = z.object({
   provided: z.boolean(),
@@ -33,6 +34,7 @@ const StoredAgent: z.ZodMiniType<Agent> = z.object({
   reason: z.optional(AgentReason),
   supportAccess: z.boolean(),
   supportPathOpen: z.boolean(),
+  supportPathPending: z.optional(z.boolean()),
   credentials: z.object({
     claudeCodeToken: CredentialStateRow,
     anthropicApiKey: CredentialStateRow,
@@ -61,6 +63,7 @@ const StoredAgent: z.ZodMiniType<Agent> = z.object({
   timeline: z.array(z.object({ status: AgentStatus, at: z.string() })),
   createdAt: z.string(),
   updatedAt: z.string(),
+  turnAt: z.optional(z.string()),
   cleared: z.optional(z.boolean()),
   isolatedAt: z.optional(z.string()),
   lookAt: z.optional(z.string()),
@@ -71,12 +74,16 @@ const StoredIdempotency = z.object({ agentId: AgentId, bodyMac: z.string(), answ
 export type Idempotency = z.infer<typeof StoredIdempotency>
 
 const PASSING = 'PASSING'
+/** Apart from the others, so that thousands in the line for machines keep nobody else waiting. */
+const IN_LINE = 'IN_LINE'
 const SUPPORTED = 'SUPPORTED'
+
+const KEYS_PER_READ = 100
 
 const toItem = (agent: Agent) => ({
   ...agentKey(agent.tenantId, agent.agentId),
   ...agent,
-  ...(agent.lookAt === undefined ? {} : { passing: PASSING }),
+  ...(agent.lookAt === undefined ? {} : { passing: isInLine(agent) ? IN_LINE : PASSING }),
   ...(agent.supportAccess && agent.status !== 'deleted' ? { supported: SUPPORTED } : {}),
 })
 
@@ -100,8 +107,37 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
     return Item === undefined ? null : StoredAgent.parse(Item)
   }
 
+  const listPassing = async (passing: string, by: Date, limit: number): Promise<Agent[]> => {
+    const { Items } = await callAws('dynamodb', () =>
+      dynamo.send(
+        new QueryCommand({
+          TableName: agentsTable,
+          IndexName: PASSING_INDEX,
+          KeyConditionExpression: 'passing = :passing AND lookAt <= :by',
+          ExpressionAttributeValues: { ':passing': passing, ':by': by.toISOString() },
+          Limit: limit,
+        }),
+      ),
+    )
+    return (Items ?? []).map((item) => StoredAgent.parse(item))
+  }
+
   return {
     read: readAgent,
+
+    /** Several at once, by their ids; one that is not there is not in the answer. */
+    readMany: async (ids: readonly Pick<Agent, 'tenantId' | 'agentId'>[]): Promise<Map<AgentId, Agent>> => {
+      // One call takes a hundred keys, none of them twice (Amazon DynamoDB API reference, BatchGetItem).
+      const keys = [...new Map(ids.map(({ tenantId, agentId }) => [agentId, agentKey(tenantId, agentId)])).values()]
+      const found = new Map<AgentId, Agent>()
+      for (let from = 0; from < keys.length; from += KEYS_PER_READ) {
+        for (const row of await batchGet(dynamo, random, agentsTable, keys.slice(from, from + KEYS_PER_READ))) {
+          const agent = row === null ? null : StoredAgent.parse(row)
+          if (agent !== null) found.set(agent.agentId, agent)
+        }
+      }
+      return found
+    },
 
     list: (tenantId: TenantId, page: Page, withDeleted: boolean) => {
       const { pk } = agentKey(tenantId, AgentId.parse(`agt_${'0'.repeat(26)}`))
@@ -169,20 +205,10 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
     }),
 
     /** Agents that are to be looked at by now, the longest due first; never more than `limit`. */
-    listDue: async (now: Date, limit: number): Promise<Agent[]> => {
-      const { Items } = await callAws('dynamodb', () =>
-        dynamo.send(
-          new QueryCommand({
-            TableName: agentsTable,
-            IndexName: PASSING_INDEX,
-            KeyConditionExpression: 'passing = :passing AND lookAt <= :now',
-            ExpressionAttributeValues: { ':passing': PASSING, ':now': now.toISOString() },
-            Limit: limit,
-          }),
-        ),
-      )
-      return (Items ?? []).map((item) => StoredAgent.parse(item))
-    },
+    listDue: (now: Date, limit: number): Promise<Agent[]> => listPassing(PASSING, now, limit),
+
+    /** Agents that came into the line for machines by then and still wait, the first first; never more than `limit`. */
+    listInLine: (enteredBy: Date, limit: number): Promise<Agent[]> => listPassing(IN_LINE, enteredBy, limit),
 
     putNewStep: (agent: Agent): WriteAction => ({
       Put: { TableName: agentsTable, Item: toItem(agent), ConditionExpression: 'attribute_not_exists(pk)' },

@@ -1,6 +1,6 @@
 import type { AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-kinds.ts'
-import { PASSING_STATE_SECONDS, SILENCE_SECONDS } from '../contract/facts.ts'
+import { PASSING_STATE_SECONDS, SILENCE_SECONDS, WORKER_SECONDS } from '../contract/facts.ts'
 import type { AgentId, TenantId } from '../contract/ids.ts'
 import type { AgentNotice } from '../contract/instance.ts'
 import { addSeconds } from '../core/clock.ts'
@@ -40,6 +40,8 @@ export interface Agent {
   /** The tenant's choice, and whether the instance's security groups follow it yet. */
   supportAccess: boolean
   supportPathOpen: boolean
+  /** While the path is open on the row but nobody knows yet that the groups are set. */
+  supportPathPending?: boolean
   credentials: Record<CredentialKind, CredentialState>
   secretVersionId?: string
   /** The newest version of the secret that this row knows, and where today's count of writes began. */
@@ -63,6 +65,8 @@ export interface Agent {
   timeline: { status: AgentStatus; at: string }[]
   createdAt: string
   updatedAt: string
+  /** When a request for a machine was got to that could not be met at once. Its deadline counts from there. */
+  turnAt?: string
   /** True when nothing of a failed agent's machine is left. */
   cleared?: boolean
   /** When a quarantined agent's machine was cut off; until then that is still owed. */
@@ -91,28 +95,47 @@ export type WrongState = { reason: 'wrong_state'; status: AgentStatus }
 
 const isPassing = (status: AgentStatus): status is keyof typeof PASSING_STATE_SECONDS => status in PASSING_STATE_SECONDS
 
-/** When the passing state that an agent is in must have ended, or null when it is at rest. */
-export const deadlineOf = (agent: Agent): Date | null => {
-  if (!isPassing(agent.status)) return null
-  const enteredAt = agent.timeline.findLast((entry) => entry.status === agent.status)?.at ?? agent.updatedAt
-  return addSeconds(new Date(enteredAt), PASSING_STATE_SECONDS[agent.status])
-}
+/** When an agent came into the state that it is in. */
+export const enteredAt = (agent: Agent): string =>
+  agent.timeline.findLast((entry) => entry.status === agent.status)?.at ?? agent.updatedAt
+
+/** True while all that an agent lacks is its turn in the line for machines. */
+export const waitsForTurn = ({ status, secretVersionId, turnAt }: Agent): boolean =>
+  status === 'requested' && secretVersionId !== undefined && turnAt === undefined
+
+/** When the passing state that an agent is in must have ended, or null when it is at rest or in the line for machines. */
+export const deadlineOf = (agent: Agent): Date | null =>
+  isPassing(agent.status) && !waitsForTurn(agent)
+    ? addSeconds(new Date(agent.turnAt ?? enteredAt(agent)), PASSING_STATE_SECONDS[agent.status])
+    : null
+
+/** True for an agent that only the launch queue need look at: it waits for its turn and owes nothing else. */
+export const isInLine = (agent: Agent): boolean => waitsForTurn(agent) && Object.keys(agent.pendingMerges).length === 0
+
+/** Whether the machine's groups are known to be what the tenant chose. */
+export const followsSupportChoice = ({ supportAccess, supportPathOpen, supportPathPending }: Agent): boolean =>
+  supportPathOpen === supportAccess && !(supportPathOpen && supportPathPending === true)
 
 const owesWork = (agent: Agent): boolean => {
   if (Object.keys(agent.pendingMerges).length > 0) return true
   if (isQuarantined(agent)) return agent.isolatedAt === undefined
   if (agent.status === 'failed') return agent.attempt > 0 && agent.cleared !== true
-  return agent.instance !== undefined && agent.supportPathOpen !== agent.supportAccess
+  return agent.instance !== undefined && !followsSupportChoice(agent)
 }
 
 /** A running agent that has not been heard for as long as it takes to worry. */
 export const isSilent = ({ status, lastSeenAt }: Pick<Agent, 'status' | 'lastSeenAt'>, now: Date): boolean =>
   status === 'ready' && lastSeenAt !== undefined && now >= addSeconds(new Date(lastSeenAt), SILENCE_SECONDS)
 
-/** Says when to look at an agent next: now while something is due, after a silence while it runs, never at rest. */
+/**
+ * Says when to look at an agent next: now while something is due, after a silence while it runs, never at rest. In the line
+ * for machines it is the place in that line, and in a launch the time when whoever began it must have ended.
+ */
 export const withLookAt = (agent: Agent, now: Date): Agent => {
   const { lookAt: _, ...rest } = agent
   if (agent.status === 'deleted') return rest
+  if (isInLine(agent)) return { ...rest, lookAt: enteredAt(agent) }
+  if (agent.status === 'launching') return { ...rest, lookAt: addSeconds(now, WORKER_SECONDS).toISOString() }
   if (isPassing(agent.status) || owesWork(agent)) return { ...rest, lookAt: now.toISOString() }
   if (agent.status !== 'ready') return rest
   const silentFrom = new Date(Math.max(now.getTime(), new Date(agent.lastSeenAt ?? 0).getTime()))
@@ -128,7 +151,7 @@ export const transition = (
 ): Result<Agent, WrongState> => {
   if (!NEXT[agent.status].includes(to)) return fail({ reason: 'wrong_state', status: agent.status })
   const at = now.toISOString()
-  const { reason: _, cleared: __, isolatedAt: ___, ...rest } = agent
+  const { reason: _, cleared: __, turnAt: ___, isolatedAt: ____, ...rest } = agent
   const moved: Agent = {
     ...rest,
     ...(reason === undefined ? {} : { reason }),

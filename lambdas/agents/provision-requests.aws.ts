@@ -41,7 +41,7 @@ export const createProvisionRequests = (deps: { s3: S3Client; bucket: string; cl
         s3.send(
           new PutObjectCommand({
             Bucket: bucket,
-            Key: provisionRequestKey(request.tenantId, request.agentId, request.requestId),
+            Key: provisionRequestKey(request.verb, request.tenantId, request.agentId, request.requestId),
             Body: JSON.stringify(request),
             ContentType: 'application/json',
             IfNoneMatch: '*',
@@ -59,8 +59,8 @@ export const createProvisionRequests = (deps: { s3: S3Client; bucket: string; cl
       const json = parseJson(await callAws('s3', () => body.transformToString()))
       const request = json.ok ? ProvisionRequest.safeParse(json.value) : null
       if (request?.success !== true) return fail({ reason: 'request_invalid' })
-      const { tenantId, agentId, requestId } = request.data
-      return key === provisionRequestKey(tenantId, agentId, requestId)
+      const { verb, tenantId, agentId, requestId } = request.data
+      return key === provisionRequestKey(verb, tenantId, agentId, requestId)
         ? ok(request.data)
         : fail({ reason: 'request_invalid' })
     },

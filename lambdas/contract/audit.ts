@@ -17,6 +17,7 @@ export const AuditAction = z.enum([
   'bootstrap.refused',
   'session_keys.rotated',
   'origin_proof.rotated',
+  'agent_release.published',
   'account.signed_in',
   'account.sign_in_refused',
   'account.signed_out',
@@ -50,6 +51,7 @@ export const AuditAction = z.enum([
   'agent.deleted',
   'agent.enrolled',
   'agent.enroll_refused',
+  'stray.ended',
 ])
 export type AuditAction = z.infer<typeof AuditAction>
 

@@ -26,6 +26,7 @@ const web = {
 const launching = {
   ...common,
   AGENTS_TABLE: name,
+  LIMITS_TABLE: name,
   REQUESTS_BUCKET: name,
   SITE_ORIGIN: z.url({ protocol: /^https$/ }),
   ACCOUNT_ID: name,
@@ -38,6 +39,9 @@ const launching = {
   QUARANTINE_SECURITY_GROUP: name,
   /** What new machines install: the SHA-256 of a release's signed list. */
   AGENT_RELEASE: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  /** The public key that it must be signed for: SPKI in DER, as base64. */
+  RELEASE_KEY: z.string().check(z.regex(/^[A-Za-z0-9+/]{80,400}={0,2}$/)),
+  ASSETS_ORIGIN: z.url({ protocol: /^https$/ }),
 }
 
 /** The environment of each function: one schema per function, names and ARNs only, never a secret value. */

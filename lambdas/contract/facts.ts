@@ -54,7 +54,18 @@ export const IDEMPOTENCY_SECONDS = DAY
 
 export const BODY_MAX_BYTES = 64 * 1024
 
-/** How long an agent may stay in a passing state before the reconciler ends it with a reason. */
+/** EC2 takes two launches a second, over all who ask (Amazon EC2, "Request throttling": RunInstances refills 2/s). */
+export const LAUNCHES_PER_SECOND = 2
+/** Enough for that while each takes up to two and a half seconds; the pace itself is kept by turns, not by this. */
+export const LAUNCHES_AT_A_TIME = 5
+
+/** What works on a launch ends within this time, the limit of its function. */
+export const WORKER_SECONDS = 60
+
+/** A launch that the queue has passed by for so long is lost: its event never came, or its worker died. */
+export const LAUNCH_OVERDUE_SECONDS = 2 * MINUTE
+
+/** How long an agent may stay in a passing state before the reconciler ends it with a reason; `requested`, from its turn on. */
 export const PASSING_STATE_SECONDS = {
   requested: 10 * MINUTE,
   launching: 10 * MINUTE,
@@ -66,6 +77,11 @@ export const PASSING_STATE_SECONDS = {
 
 /** A running agent that was silent for so long is looked at. */
 export const SILENCE_SECONDS = 3 * MINUTE
+
+/** How often the reconciler looks for keys, secrets and machines of ours that nobody owns: once in so long for each kind. */
+export const STRAY_SWEEP_SECONDS = HOUR
+/** Nothing younger is a stray, and a stray is ended so long after it was first seen: longer than any onboarding, merge or launch. */
+export const STRAY_GRACE_SECONDS = 30 * MINUTE
 
 /** An instance proves itself with a token this old at most (STS GetWebIdentityToken allows 60 to 3600 seconds). */
 export const INSTANCE_PROOF_SECONDS = 300

@@ -2,6 +2,10 @@ import * as z from 'zod/mini'
 import { AgentId, ProvisionRequestId, TenantId } from './ids.ts'
 import { Instant } from './text.ts'
 
+export const PROVISION_VERBS = ['launch', 'stop', 'start', 'delete', 'support', 'quarantine'] as const
+/** The verbs that ask for no new machine, and so wait for no turn. */
+export const QUICK_VERBS = PROVISION_VERBS.filter((verb) => verb !== 'launch')
+
 /**
  * The S3 document that asks for a machine. Closed: ids, times, booleans and one verb. There is no field that could hold a
  * credential, a name or any other text that a person typed.
@@ -11,7 +15,7 @@ export const ProvisionRequest = z.strictObject({
   requestId: ProvisionRequestId,
   tenantId: TenantId,
   agentId: AgentId,
-  verb: z.enum(['launch', 'stop', 'start', 'delete', 'support', 'quarantine']),
+  verb: z.enum(PROVISION_VERBS),
   requestedAt: Instant,
   supportAccess: z.boolean(),
   credentials: z.strictObject({

@@ -18,6 +18,7 @@ export interface LogFields {
   agentId?: string
   instanceId?: string
   inviteId?: string
+  conversationId?: string
   attempt?: number
   count?: number
   url?: string
@@ -45,6 +46,7 @@ const ALLOWED: readonly (keyof LogFields)[] = [
   'agentId',
   'instanceId',
   'inviteId',
+  'conversationId',
   'attempt',
   'count',
   'url',

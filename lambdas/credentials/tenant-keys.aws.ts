@@ -51,13 +51,15 @@ export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace }) => {
         kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: keyId })),
       )
       if (named.ok) return arn
+      const winner = await find(alias)
+      if (winner === null) throw new DependencyError('kms', 'unavailable', new Error('alias is taken but not readable'))
+      // Ours all the same where the answer to an earlier try was lost: to end it would end the tenant's own key.
+      if (winner === arn) return arn
       // A fresh tag may take minutes to count (AWS KMS, "Using tags to control access"): a key that is refused stays behind
       // without an alias, and the runbook says how to find it.
       await tryAws('kms', ['AccessDeniedException'], () =>
         kms.send(new ScheduleKeyDeletionCommand({ KeyId: keyId, PendingWindowInDays: TENANT_KEY_DELETION_DAYS })),
       )
-      const winner = await find(alias)
-      if (winner === null) throw new DependencyError('kms', 'unavailable', new Error('alias is taken but not readable'))
       return winner
     },
   }

@@ -1,3 +1,4 @@
+import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import {
   PutSecretValueCommand,
@@ -13,6 +14,7 @@ import type { AuditAction } from '../contract/audit.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
 import { agentKey, OUTBOX_PARTITION, PLATFORM_CHAIN } from '../contract/names.ts'
 import { HASHED_FILES, NOT_FOUND_MARK, NOT_FOUND_PAGE } from '../contract/site.ts'
+import { sha256Hex } from '../core/digest.ts'
 import type { Result } from '../core/result.ts'
 import { bootstrapInvite } from '../invites/bootstrap-invite.ts'
 import { createInviteStore } from '../invites/invite-store.aws.ts'
@@ -27,12 +29,20 @@ export interface OperatorNames {
   auditTable: string
   sessionKeysSecret: string
   originProofSecret: string
+  assetsBucket: string
+  releaseKey: string
 }
 
 export interface SiteFile {
   name: string
   type: string
   body: Uint8Array
+}
+
+/** What machines install: the list of its files, and the archive that holds them. */
+export interface AgentRelease {
+  list: Uint8Array
+  bundle: Uint8Array
 }
 
 const SLOTS = z.record(z.string(), z.string())
@@ -63,12 +73,12 @@ const holdsStep = (table: string, holder: { pk: string; sk: string }): TransactS
 
 /** What the operator does with AWS credentials of their own, past every function: it works where nothing else does yet. */
 export const createOperator = (
-  clients: { dynamo: DynamoDBDocumentClient; secrets: SecretsManagerClient; s3: S3Client },
+  clients: { dynamo: DynamoDBDocumentClient; secrets: SecretsManagerClient; s3: S3Client; kms: KMSClient },
   names: OperatorNames,
   { clock, random }: Ambient,
 ) => {
-  const { dynamo, secrets, s3 } = clients
-  const { directoryTable, auditTable, siteOrigin } = names
+  const { dynamo, secrets, s3, kms } = clients
+  const { directoryTable, auditTable } = names
   const audit = createAuditTrail({ dynamo, auditTable, directoryTable, clock, random })
   const invites = createInviteStore({ dynamo, directoryTable })
 
@@ -78,7 +88,10 @@ export const createOperator = (
   return {
     /** Makes the first admin's invite. Works once; another try is refused, and audited. */
     inviteFirstAdmin: (email: string): Promise<Result<IssuedInvite, { reason: 'already_bootstrapped' }>> =>
-      bootstrapInvite({ invites, audit, clock, random, siteOrigin }, { email, requestId: 'operator' }),
+      bootstrapInvite(
+        { invites, audit, clock, random, siteOrigin: names.siteOrigin },
+        { email, requestId: 'operator' },
+      ),
 
     rotateSessionKeys: async (): Promise<Result<{ kid: string }, { reason: 'rotated_meanwhile' }>> => {
       const rotated = await rotateSessionKeys({ secrets, random }, names.sessionKeysSecret)
@@ -138,6 +151,27 @@ export const createOperator = (
         startKey = page.LastEvaluatedKey
       } while (startKey !== undefined)
       return { restored, kept }
+    },
+
+    /**
+     * Signs a release with the installation's own key and uploads it, the list last: what is named is there. Gives what the
+     * stacks are told: which release new machines install, and the public key that it must be signed for.
+     */
+    publishAgent: async ({ list, bundle }: AgentRelease): Promise<{ release: string; publicKey: string }> => {
+      const KeyId = names.releaseKey
+      const { Signature = new Uint8Array() } = await callAws('kms', () =>
+        kms.send(new SignCommand({ KeyId, Message: list, MessageType: 'RAW', SigningAlgorithm: 'ECDSA_SHA_256' })),
+      )
+      const { PublicKey = new Uint8Array() } = await callAws('kms', () => kms.send(new GetPublicKeyCommand({ KeyId })))
+      const release = sha256Hex(list)
+      const files = { 'bundle.tar.gz': bundle, 'release.sig': Signature, 'release.txt': list }
+      for (const [name, Body] of Object.entries(files)) {
+        await callAws('s3', () =>
+          s3.send(new PutObjectCommand({ Bucket: names.assetsBucket, Key: `agent/${release}/${name}`, Body })),
+        )
+      }
+      await note('agent_release.published', release)
+      return { release, publicKey: Buffer.from(PublicKey).toString('base64') }
     },
 
     /** Uploads the site: first what pages refer to, then the pages, so that no page ever names what is not there. */

@@ -1,5 +1,5 @@
 import type { TenantStore } from '../accounts/tenant-store.aws.ts'
-import { type Agent, transition, withLookAt } from '../agents/agent.ts'
+import { type Agent, followsSupportChoice, isSilent, transition, waitsForTurn, withLookAt } from '../agents/agent.ts'
 import { changeAgent, type ChangeAgentDeps } from '../agents/change-agent.ts'
 import { failureReason, type FailureCode, isQuarantined, STOPPED_OUTSIDE } from '../agents/failure-reasons.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
@@ -7,18 +7,21 @@ import type { AgentReason, AgentStatus } from '../contract/agents.ts'
 import type { AuditAction } from '../contract/audit.ts'
 import type { AgentId, TenantId } from '../contract/ids.ts'
 import { agentSecretName } from '../contract/names.ts'
-import type { Clock } from '../core/clock.ts'
+import { addSeconds, type Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import { ok } from '../core/result.ts'
 import type { CredentialVault } from '../credentials/credential-vault.aws.ts'
 import type { AttemptStore } from './attempt-store.aws.ts'
 import type { Instances, ObservedInstance } from './instances.aws.ts'
+import { launchInTurn } from './launch-in-turn.ts'
+import type { LaunchPace } from './launch-pace.aws.ts'
 import { freezeAttempt, type LaunchAttempt, type LaunchSettings, securityGroupsOf } from './launch-attempt.ts'
 
 export interface ProvisioningDeps extends ChangeAgentDeps {
   tenants: TenantStore
   attempts: AttemptStore
   instances: Instances
+  pace: LaunchPace
   vault: CredentialVault
   settings: LaunchSettings
   clock: Clock
@@ -26,11 +29,25 @@ export interface ProvisioningDeps extends ChangeAgentDeps {
   stage: string
 }
 
-/** How long after a launch call EC2 may not show the instance yet; until then an empty answer proves nothing. */
+/** How long after the last launch call EC2 may not show the instance yet; until then an empty answer proves nothing. */
 const LAUNCH_SETTLE_SECONDS = 60
 
 /** A merge answers within seconds; a note of one that is older was left by a crash. */
 export const ABANDONED_MERGE_SECONDS = 60
+
+/**
+ * Who looks, by how long a launch may be tried, in seconds: the launch queue as long as its function's time allows, the
+ * reconciler, which has others to look at, once. An event launches nothing: it must not stand in the line.
+ */
+export const LAUNCH_SECONDS = { queue: 40, reconciler: 0, event: null } as const
+export type LookFrom = keyof typeof LAUNCH_SECONDS
+
+/** What one look may do about a launch; null leaves it to others. */
+interface MayLaunch {
+  until: Date
+  /** True where the launch is next in the line, false where it was passed by. */
+  isFromLine: boolean
+}
 
 const PROVISIONER = { kind: 'system', id: 'provisioner' } as const
 
@@ -83,6 +100,12 @@ const clearLeftovers = async (deps: ProvisioningDeps, agent: Agent): Promise<boo
   return live.length === 0
 }
 
+/** Writes down that an agent has had its turn: from now on the reconciler looks after it, and its time runs. */
+export const noteTurn = async (deps: ProvisioningDeps, agent: Agent): Promise<boolean> => {
+  const now = deps.clock.now()
+  return deps.agents.replace(withLookAt({ ...agent, turnAt: now.toISOString() }, now), agent)
+}
+
 const beginAttempt = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
   const tenant = await deps.tenants.read(agent.tenantId)
   if (agent.secretVersionId === undefined || tenant?.status !== 'active' || tenant.keyArn === undefined) return null
@@ -133,10 +156,28 @@ const nextAttempt = async (
   return changed.ok ? changed.value : agent
 }
 
-const launch = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
+/** Who waits in the line is begun by the queue alone. What cannot be begun yet does not go back into it: its turn is noted. */
+const begin = async (deps: ProvisioningDeps, agent: Agent, mayLaunch: MayLaunch | null): Promise<Agent | null> => {
+  if (mayLaunch === null || (waitsForTurn(agent) && !mayLaunch.isFromLine)) return null
+  const begun = await beginAttempt(deps, agent)
+  if (begun === null && waitsForTurn(agent)) await noteTurn(deps, agent)
+  return begun
+}
+
+const launch = async (deps: ProvisioningDeps, agent: Agent, mayLaunch: MayLaunch | null): Promise<Agent | null> => {
+  if (mayLaunch === null) return null
   const attempt = await deps.attempts.readAttempt(agent.agentId, agent.attempt)
   if (attempt === null) return failAgent(deps, agent, 'launch_refused', { because: 'attempt missing' })
-  const launched = await deps.instances.launch(attempt)
+  const requestedAt = agent.timeline.findLast(({ status }) => status === 'requested')?.at
+  const launched = await launchInTurn(deps, attempt, {
+    until: mayLaunch.until,
+    lineHead: mayLaunch.isFromLine ? requestedAt : undefined,
+    isWanted: async () => {
+      const current = await deps.agents.read(agent.tenantId, agent.agentId)
+      return current?.status === 'launching' && current.attempt === agent.attempt
+    },
+  })
+  if (launched === null) return null
   if (!launched.ok) {
     const { reason, awsCode } = launched.failure
     if (reason === 'launch_refused') return failAgent(deps, agent, 'launch_refused', { awsCode })
@@ -157,13 +198,18 @@ const launch = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | nul
 const stopped = (deps: ProvisioningDeps, agent: Agent, reason?: AgentReason) =>
   move(deps, agent, { to: 'stopped', action: 'agent.stopped', reason })
 
-/** What EC2 says about a machine that should be running. Only its end or its stop changes anything. */
+/**
+ * What EC2 says about a machine that should be running. Only its end or its stop changes anything. EC2 forgets a machine an
+ * hour after its end; that it does not know one proves nothing by itself, and its end where the machine is silent too.
+ */
 const watchRunning = async (
   deps: ProvisioningDeps,
   agent: Agent,
   seen: ObservedInstance | null,
 ): Promise<Agent | null> => {
-  if (seen?.state === 'terminated' || seen?.state === 'shutting-down') return failAgent(deps, agent, 'instance_lost')
+  const isForgotten = seen === null && isSilent(agent, deps.clock.now())
+  if (isForgotten || seen?.state === 'terminated' || seen?.state === 'shutting-down')
+    return failAgent(deps, agent, 'instance_lost')
   return seen?.state === 'stopped' ? stopped(deps, agent, STOPPED_OUTSIDE) : null
 }
 
@@ -189,12 +235,15 @@ const start = async (deps: ProvisioningDeps, agent: Agent, seen: ObservedInstanc
     : null
 }
 
-/** True while a launch call may still bring up a machine that nobody has seen yet. */
-const launchMayBeOpen = async (deps: ProvisioningDeps, agent: Agent): Promise<boolean> => {
+/**
+ * True while a launch may still bring up a machine that nobody has seen yet. It counts from when the agent was last to be
+ * launched: the call itself waits for its turn.
+ */
+const launchMayBeOpen = (deps: ProvisioningDeps, agent: Agent): boolean => {
   if (agent.attempt === 0 || agent.instance !== undefined) return false
-  const attempt = await deps.attempts.readAttempt(agent.agentId, agent.attempt)
-  const ageSeconds = (deps.clock.now().getTime() - new Date(attempt?.createdAt ?? 0).getTime()) / 1000
-  return ageSeconds < LAUNCH_SETTLE_SECONDS
+  const launching = agent.timeline.findLastIndex(({ status }) => status === 'launching')
+  const endedAt = new Date(agent.timeline[launching + 1]?.at ?? agent.updatedAt)
+  return deps.clock.now() < addSeconds(endedAt, LAUNCH_SETTLE_SECONDS)
 }
 
 const mergeIsUnderWay = (deps: ProvisioningDeps, agent: Agent): boolean =>
@@ -203,7 +252,7 @@ const mergeIsUnderWay = (deps: ProvisioningDeps, agent: Agent): boolean =>
   )
 
 const remove = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
-  if (!(await clearLeftovers(deps, agent)) || (await launchMayBeOpen(deps, agent))) return null
+  if (!(await clearLeftovers(deps, agent)) || launchMayBeOpen(deps, agent)) return null
   if (mergeIsUnderWay(deps, agent)) return null
   await deps.vault.remove(agentSecretName(deps.stage, agent.tenantId, agent.agentId))
   return move(deps, agent, {
@@ -216,7 +265,7 @@ const remove = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | nul
 
 /** A failed agent keeps no machine. Its row says so only when nothing lives and nothing can still come. */
 const clearFailed = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
-  if (agent.cleared === true || !(await clearLeftovers(deps, agent)) || (await launchMayBeOpen(deps, agent))) return
+  if (agent.cleared === true || !(await clearLeftovers(deps, agent)) || launchMayBeOpen(deps, agent)) return
   const { instance: _, ...rest } = agent
   await deps.agents.replace(withLookAt({ ...rest, supportPathOpen: false, cleared: true }, deps.clock.now()), agent)
 }
@@ -250,23 +299,24 @@ const setGroups = async (
 
 /**
  * Makes the machine's security groups follow the tenant's choice. Opening is written down before it is done and closing
- * after, so that a row which says "closed" is never wrong; an opening that was overtaken by a change of mind is undone.
- * True when the row changed.
+ * after, so that a row which says "closed" is never wrong; an opening is pending on the row until the groups are set, and one
+ * that was overtaken by a change of mind is undone. True when the row changed.
  */
 const followSupportChoice = async (deps: ProvisioningDeps, agent: Agent): Promise<boolean> => {
   const { instance, supportAccess } = agent
   if (instance === undefined || agent.status === 'deleting' || agent.status === 'failed') return false
+  if (followsSupportChoice(agent)) return false
   const groups = (open: boolean) => securityGroupsOf(deps.settings, open)
-  const write = (open: boolean) =>
-    deps.agents.replace(withLookAt({ ...agent, supportPathOpen: open }, deps.clock.now()), agent)
-  if (agent.supportPathOpen === supportAccess) return false
+  const write = (seen: Agent, supportPathOpen: boolean, supportPathPending: boolean) =>
+    deps.agents.replace(withLookAt({ ...seen, supportPathOpen, supportPathPending }, deps.clock.now()), seen)
   if (!supportAccess) {
     await setGroups(deps, agent, instance.id, groups(false))
-    return write(false)
+    return write(agent, false, false)
   }
-  if (!(await write(true))) return true
+  if (!agent.supportPathOpen && !(await write(agent, true, true))) return true
   const after = await setGroups(deps, agent, instance.id, groups(true))
   if (after?.supportAccess !== true) await setGroups(deps, agent, instance.id, groups(false))
+  else if (after.instance?.id === instance.id && after.supportPathOpen) await write(after, true, false)
   return true
 }
 
@@ -278,12 +328,12 @@ const stopSuspended = async (deps: ProvisioningDeps, agent: Agent): Promise<Agen
   return move(deps, agent, { to: 'stopping', action: 'agent.stop_requested', detail: { because: 'tenant suspended' } })
 }
 
-const step = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent | null> => {
+const step = async (deps: ProvisioningDeps, agent: Agent, mayLaunch: MayLaunch | null): Promise<Agent | null> => {
   switch (agent.status) {
     case 'requested':
-      return beginAttempt(deps, agent)
+      return begin(deps, agent, mayLaunch)
     case 'launching':
-      return launch(deps, agent)
+      return launch(deps, agent, mayLaunch)
     case 'deleting':
       return remove(deps, agent)
     case 'failed':
@@ -310,14 +360,22 @@ const MAX_STEPS = 6
 
 /**
  * Brings one agent as far towards what its row asks for as can be done now. Called for every provision request, every
- * instance event and by the reconciler: each only says "look at this agent", and looking twice does no harm.
+ * instance event and by the reconciler: each only says "look at this agent", and looking twice does no harm. All that depends
+ * on who looks is whether a machine is asked for, and how long.
  */
-export const convergeAgent = async (deps: ProvisioningDeps, tenantId: TenantId, agentId: AgentId): Promise<void> => {
+export const convergeAgent = async (
+  deps: ProvisioningDeps,
+  { tenantId, agentId }: { tenantId: TenantId; agentId: AgentId },
+  from: LookFrom,
+): Promise<void> => {
+  const seconds = LAUNCH_SECONDS[from]
+  const mayLaunch =
+    seconds === null ? null : { until: addSeconds(deps.clock.now(), seconds), isFromLine: from === 'queue' }
   for (let steps = 0; steps < MAX_STEPS; steps += 1) {
     const agent = await deps.agents.read(tenantId, agentId)
     if (agent === null) return
     if (await followSupportChoice(deps, agent)) continue
     if ((await stopSuspended(deps, agent)) !== null) continue
-    if ((await step(deps, agent)) === null) return
+    if ((await step(deps, agent, mayLaunch)) === null) return
   }
 }

@@ -7,8 +7,8 @@ export type EventFailure = { reason: 'event_unreadable' | 'request_missing' | 'r
 
 /**
  * One event of the queue: a new provision request, or news about an instance. Either names an agent to look at; what is done
- * depends only on the agent's row and on what EC2 says, so repeats, delays and lies change nothing. A failure is for the
- * dead-letter queue; anything that may pass is thrown, and the queue tries again.
+ * depends only on the agent's row and on what EC2 says, so repeats, delays and lies change nothing. Only a request to launch
+ * waits for a turn to do so. A failure is for the dead-letter queue; anything that may pass is thrown, and the queue tries again.
  */
 export const handleEvent = async (
   deps: ProvisioningDeps & { requests: ProvisionRequests },
@@ -19,10 +19,10 @@ export const handleEvent = async (
   if (parsed.data['detail-type'] === 'Object Created') {
     const request = await deps.requests.get(parsed.data.detail.object.key)
     if (!request.ok) return request
-    await convergeAgent(deps, request.value.tenantId, request.value.agentId)
+    await convergeAgent(deps, request.value, request.value.verb === 'launch' ? 'queue' : 'event')
     return ok(undefined)
   }
   const owner = await deps.attempts.readOwner(parsed.data.detail['instance-id'])
-  if (owner !== null) await convergeAgent(deps, owner.tenantId, owner.agentId)
+  if (owner !== null) await convergeAgent(deps, owner, 'event')
   return ok(undefined)
 }

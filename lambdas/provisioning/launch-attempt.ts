@@ -1,10 +1,14 @@
 import type { AgentId, TenantId } from '../contract/ids.ts'
+import { agentSecretName } from '../contract/names.ts'
 import { sha256Hex } from '../core/digest.ts'
+import { renderUserData } from './user-data.ts'
 
 /** Pure: no I/O, no clock. */
 
 /** What machines are made of; the same for every agent of an installation. */
 export interface LaunchSettings {
+  stage: string
+  region: string
   launchTemplateId: string
   subnetIds: readonly string[]
   amiId: string
@@ -15,6 +19,10 @@ export interface LaunchSettings {
   quarantineSecurityGroupId: string
   /** What new machines install: the SHA-256 of a release's signed list. */
   release: string
+  /** The public key that releases are signed for: P-256, SPKI in DER, as base64. */
+  releaseKey: string
+  /** Where the bucket of releases answers. */
+  assetsOrigin: string
   apiUrl: string
   proofAudience: string
 }
@@ -46,25 +54,6 @@ export interface LaunchAttempt {
 export const clientTokenOf = (agentId: AgentId, attempt: number, subnetId: string): string =>
   `vst-${sha256Hex(`${agentId}|${attempt}|${subnetId}`).slice(0, 48)}`
 
-/**
- * The instance's first instructions: ids and addresses only. Nothing that a person typed can reach it, and no secret: user
- * data is readable by every process on the machine.
- */
-export const renderUserData = (input: { agentId: AgentId; apiUrl: string; proofAudience: string }): string =>
-  [
-    '#cloud-config',
-    'locale: false',
-    'write_files:',
-    '  - path: /etc/vestibule/agent.json',
-    "    permissions: '0644'",
-    `    content: '${JSON.stringify({
-      agentId: input.agentId,
-      apiUrl: input.apiUrl,
-      proofAudience: input.proofAudience,
-    })}'`,
-    '',
-  ].join('\n')
-
 /** The subnet of a try: the next one each time, round and round. */
 export const freezeAttempt = (
   settings: LaunchSettings,
@@ -73,7 +62,12 @@ export const freezeAttempt = (
   now: Date,
 ): LaunchAttempt => {
   const subnetId = settings.subnetIds[(attempt - 1) % settings.subnetIds.length] ?? ''
-  const userData = renderUserData({ ...settings, agentId: agent.agentId })
+  const { apiUrl, proofAudience, region, release, assetsOrigin, releaseKey } = settings
+  const secretId = agentSecretName(settings.stage, agent.tenantId, agent.agentId)
+  const userData = renderUserData({
+    ...{ agentId: agent.agentId, apiUrl, proofAudience, region, secretId, release },
+    ...{ assetsOrigin, releaseKey },
+  })
   return {
     agentId: agent.agentId,
     tenantId: agent.tenantId,

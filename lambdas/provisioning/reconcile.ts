@@ -3,9 +3,12 @@ import { dropMerge, finishMerge } from '../agents/change-credentials.ts'
 import type { FailureCode } from '../agents/failure-reasons.ts'
 import { agentSecretName } from '../contract/names.ts'
 import { addSeconds } from '../core/clock.ts'
-import { ABANDONED_MERGE_SECONDS, convergeAgent, failAgent, type ProvisioningDeps } from './converge-agent.ts'
+import { ABANDONED_MERGE_SECONDS, convergeAgent, failAgent, noteTurn, type ProvisioningDeps } from './converge-agent.ts'
 
 const BATCH = 200
+
+/** About as many launches as fit into a pass: one that is taken up gets its turn before its time is over. */
+const LOST_BATCH = 40
 
 /** A pass ends by itself before the function's time does (60 s): what it did not reach is first in the next one. */
 const PASS_SECONDS = 40
@@ -46,7 +49,7 @@ const enforceDeadline = async (deps: ProvisioningDeps, agent: Agent): Promise<vo
 }
 
 const goOn = async (deps: ProvisioningDeps, { tenantId, agentId }: Agent): Promise<void> => {
-  await convergeAgent(deps, tenantId, agentId)
+  await convergeAgent(deps, { tenantId, agentId }, 'reconciler')
   const agent = await deps.agents.read(tenantId, agentId)
   if (agent === null) return
   await finishMerges(deps, agent)
@@ -68,16 +71,28 @@ const lookAfter = async (deps: ProvisioningDeps, agent: Agent): Promise<void> =>
   }
 }
 
+/** Whom the line for machines passed by is ours to look after, once it is noted that it had its turn. */
+const takeUpLost = async (deps: ProvisioningDeps): Promise<Agent[]> => {
+  const taken: Agent[] = []
+  for (const agent of await deps.agents.listInLine(await deps.pace.passedBy(), LOST_BATCH)) {
+    if (!(await noteTurn(deps, agent))) continue
+    deps.logger.warn('launch taken up', { agentId: agent.agentId })
+    taken.push(agent)
+  }
+  return taken
+}
+
 /**
  * Looks at every agent that has something due: goes on with what a crash or a lost event left, and ends with a reason what
- * took too long. Safe to run beside itself; neither one agent's trouble nor many agents at once keep the others waiting.
+ * took too long. Who waits in the line for machines is left to it, unless the line has passed them by. Safe to run beside itself; neither one agent's trouble nor many agents at once keep the others waiting.
  */
 export const reconcile = async (deps: ProvisioningDeps): Promise<{ looked: number; failed: number }> => {
   const endsAt = addSeconds(deps.clock.now(), PASS_SECONDS)
   const due = await deps.agents.listDue(deps.clock.now(), BATCH)
+  const lost = await takeUpLost(deps)
   let looked = 0
   let failed = 0
-  for (const agent of due) {
+  for (const agent of [...due, ...lost]) {
     if (deps.clock.now() >= endsAt) break
     looked += 1
     try {

@@ -48,6 +48,7 @@ export const addBreakGlass = (
       notAfter,
     ),
   )
-  role.addToPolicy(allow(['sqs:SendMessage'], [controlPlane.provisionQueue.queueArn], notAfter))
+  const { launchQueue, provisionQueue } = controlPlane
+  role.addToPolicy(allow(['sqs:SendMessage'], [launchQueue.queueArn, provisionQueue.queueArn], notAfter))
   return role
 }

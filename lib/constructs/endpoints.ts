@@ -1,6 +1,7 @@
 import { Stack } from 'aws-cdk-lib'
 import * as ec2 from 'aws-cdk-lib/aws-ec2'
 import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as s3 from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 import { placeOf } from '../rights/place.ts'
 
@@ -8,20 +9,25 @@ const anyone = [new iam.AnyPrincipal()]
 
 /**
  * Ways to AWS that do not leave the VPC. The two gateways cost nothing and are always there: S3 for the packages of Amazon
- * Linux, DynamoDB so that nobody on a machine can use it with any credentials. The interfaces cost by the hour and belong to
+ * Linux and our own releases, DynamoDB so that nobody on a machine can use it with any credentials. The interfaces cost by the hour and belong to
  * the private profile.
  */
 export const addEndpoints = (
   scope: Construct,
   vpc: ec2.Vpc,
-  { isPrivate, stage, agents }: { isPrivate: boolean; stage: string; agents: ec2.ISecurityGroup },
+  {
+    isPrivate,
+    stage,
+    agents,
+    assets,
+  }: { isPrivate: boolean; stage: string; agents: ec2.ISecurityGroup; assets: s3.IBucket },
 ): void => {
   const { region } = Stack.of(scope)
   vpc.addGatewayEndpoint('ToS3', { service: ec2.GatewayVpcEndpointAwsService.S3 }).addToPolicy(
     new iam.PolicyStatement({
       principals: anyone,
       actions: ['s3:GetObject'],
-      resources: [`arn:aws:s3:::al2023-repos-${region}-*/*`],
+      resources: [`arn:aws:s3:::al2023-repos-${region}-*/*`, assets.arnForObjects('agent/*')],
     }),
   )
   vpc.addGatewayEndpoint('ToDynamoDb', { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB }).addToPolicy(

@@ -7,11 +7,12 @@ import { allow, deny } from './statements.ts'
 const THIS_INSTANCE = '${ec2:SourceInstanceARN}'
 
 /**
- * What an agent's machine may do: prove which one it is, and read the one secret whose tag names it (AWS IAM user guide,
- * "ec2:SourceInstanceArn"). Whoever could set that tag or write the secret could read any, so that is denied outright, as are
+ * What an agent's machine may do: fetch the release that it runs, prove which machine it is, and read the one secret whose tag
+ * names it (AWS IAM user guide, "ec2:SourceInstanceArn"). Whoever could set that tag or write the secret could read any, so that is denied outright, as are
  * credentials that came by the older metadata protocol.
  */
-export const instanceRights = (place: Place, audience: string): iam.PolicyStatement[] => [
+export const instanceRights = (place: Place, audience: string, assetsBucketArn: string): iam.PolicyStatement[] => [
+  allow(['s3:GetObject'], [`${assetsBucketArn}/agent/*`]),
   allow(['secretsmanager:GetSecretValue'], [place.agentSecrets], {
     StringEquals: { [`aws:ResourceTag/${TAGS.instanceArn}`]: THIS_INSTANCE },
   }),

@@ -1,15 +1,27 @@
 import type * as iam from 'aws-cdk-lib/aws-iam'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
-import { INVITE_MAIL_PURPOSE, OUTBOX_PARTITION, PASSING_INDEX } from '../../lambdas/contract/names.ts'
+import { TENANT_KEY_DELETION_DAYS } from '../../lambdas/contract/facts.ts'
+import {
+  INVITE_MAIL_PURPOSE,
+  launchPaceKey,
+  OUTBOX_PARTITION,
+  PASSING_INDEX,
+  STRAY_KINDS,
+  strayPartition,
+  straySweepKey,
+} from '../../lambdas/contract/names.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import type { DataStack } from '../stacks/data.ts'
 import type { NetworkStack } from '../stacks/network.ts'
 import type { Place } from './place.ts'
 import { allow, index, recoverableDelete, rows } from './statements.ts'
 
-/** What Lambda does with a function's role to read its queue. */
-const readingQueue = (queue: sqs.IQueue): iam.PolicyStatement =>
-  allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], [queue.queueArn])
+/** What Lambda does with a function's role to read its queues. */
+const readingQueues = (...queues: sqs.IQueue[]): iam.PolicyStatement =>
+  allow(
+    ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+    queues.map(({ queueArn }) => queueArn),
+  )
 
 const decryptingData = (data: DataStack, place: Place, services: readonly string[]): iam.PolicyStatement =>
   allow(['kms:Decrypt'], [data.key.keyArn], {
@@ -71,6 +83,7 @@ const converging = (data: DataStack, network: NetworkStack, place: Place, amiId:
     rows(data.agentsTable, ['TENANT#*', 'AGENT#*'], ['GetItem', 'PutItem']),
     rows(data.agentsTable, ['INSTANCE#*'], ['PutItem']),
     rows(data.agentsTable, ['TENANT#*'], ['DeleteItem']),
+    rows(data.limitsTable, [launchPaceKey.pk], ['UpdateItem']),
     allow(['secretsmanager:TagResource'], [place.agentSecrets]),
     // The tag that binds a secret to its machine may go; those that say whose it is stay.
     allow(['secretsmanager:UntagResource'], [place.agentSecrets], {
@@ -99,13 +112,27 @@ export const provisionerRights = (
   data: DataStack,
   network: NetworkStack,
   place: Place,
-  given: { queue: sqs.IQueue; amiId: string },
+  given: { queues: sqs.IQueue[]; amiId: string },
 ): iam.PolicyStatement[] => [
   ...converging(data, network, place, given.amiId),
   rows(data.agentsTable, ['INSTANCE#*'], ['GetItem']),
-  readingQueue(given.queue),
+  readingQueues(...given.queues),
   allow(['s3:GetObject'], [data.requestsBucket.arnForObjects('requests/*')]),
   decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
+]
+
+/** Finds what nobody owns, marks it and ends it. To list keys, aliases and secrets is to list all of them: AWS knows no part. */
+const sweeping = (data: DataStack, place: Place): iam.PolicyStatement[] => [
+  rows(data.limitsTable, [straySweepKey.pk], ['GetItem', 'UpdateItem']),
+  rows(data.agentsTable, STRAY_KINDS.map(strayPartition), ['Query', 'PutItem', 'DeleteItem']),
+  rows(data.agentsTable, ['TENANT#*'], ['BatchGetItem']),
+  allow(['secretsmanager:ListSecrets', 'kms:ListKeys', 'kms:ListAliases'], ['*']),
+  // Whose a key without an alias is, is known by its tags alone; as a condition a fresh one does not count for minutes.
+  allow(['kms:ListResourceTags', 'kms:DescribeKey'], [place.tenantKeys]),
+  allow(['kms:ScheduleKeyDeletion'], [place.tenantKeys], {
+    StringEquals: place.ofStage,
+    NumericEquals: { 'kms:ScheduleKeyDeletionPendingWindowInDays': String(TENANT_KEY_DELETION_DAYS) },
+  }),
 ]
 
 /** Goes on with what was left; reads an agent's secret only to see which merges it holds. */
@@ -116,7 +143,9 @@ export const reconcilerRights = (
   given: { deadLetters: sqs.IQueue; amiId: string },
 ): iam.PolicyStatement[] => [
   ...converging(data, network, place, given.amiId),
+  ...sweeping(data, place),
   index(data.agentsTable, PASSING_INDEX),
+  rows(data.limitsTable, [launchPaceKey.pk], ['GetItem']),
   allow(['secretsmanager:GetSecretValue'], [place.agentSecrets]),
   allow(['kms:Decrypt'], [place.tenantKeys], place.forAgentSecrets),
   allow(['sqs:SendMessage'], [given.deadLetters.queueArn]),
@@ -139,7 +168,7 @@ export const mailerRights = (
   rows(data.directoryTable, [OUTBOX_PARTITION], ['Query', 'UpdateItem', 'DeleteItem']),
   rows(data.directoryTable, ['INVITE#*', 'CHAIN#*'], ['GetItem', 'UpdateItem']),
   rows(data.auditTable, ['*'], ['PutItem']),
-  readingQueue(mail.queue),
+  readingQueues(mail.queue),
   allow(['sqs:SendMessage'], [mail.deadLetters.queueArn]),
   allow(['kms:GenerateDataKey'], [data.key.keyArn], { StringEquals: place.viaService('sqs') }),
   decryptingData(data, place, ['dynamodb', 'sqs']),

@@ -9,8 +9,11 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import type { FunctionName } from '../../lambdas/contract/env.ts'
+import { LAUNCHES_AT_A_TIME, WORKER_SECONDS } from '../../lambdas/contract/facts.ts'
 import { proofAudience } from '../../lambdas/contract/instance.ts'
+import { provisionRequestPrefix } from '../../lambdas/contract/names.ts'
 import { operations } from '../../lambdas/contract/operations.ts'
+import { type ProvisionVerb, QUICK_VERBS } from '../../lambdas/contract/provisioning.ts'
 import { routesOf } from '../api-routes.ts'
 import type { Bundles } from '../bundles.ts'
 import type { DeployConfig } from '../config.ts'
@@ -36,9 +39,8 @@ export interface ControlPlaneProps extends StackProps {
 }
 
 const WEB_TIMEOUT = Duration.seconds(28)
-const WORKER_TIMEOUT = Duration.seconds(60)
-/** EC2 starts about two machines a second; more at a time would only be refused. */
-const LAUNCHES_AT_A_TIME = 2
+const WORKER_TIMEOUT = Duration.seconds(WORKER_SECONDS)
+const OTHERS_AT_A_TIME = 4
 
 /**
  * The functions, each with a role of its own. How an event ends is one rule for all: a failure for now is thrown and comes
@@ -47,12 +49,14 @@ const LAUNCHES_AT_A_TIME = 2
 export class ControlPlaneStack extends Stack {
   readonly functions: ServiceFunction<FunctionName>[] = []
   readonly deadLetters: sqs.Queue[] = []
+  readonly launchQueue: sqs.Queue
   readonly provisionQueue: sqs.Queue
   readonly #data: DataStack
   readonly #config: DeployConfig
   readonly #bundles: Bundles
   readonly #amiId: string
   readonly #release: string
+  readonly #releaseKey: string
   readonly #place: Place
   /** Imported: the key's own policy says already which services may use it. */
   readonly #key: kms.IKey
@@ -79,8 +83,18 @@ export class ControlPlaneStack extends Stack {
       allowedPattern: '^[0-9a-f]{64}$',
       description: 'What new machines install: the SHA-256 of a release’s signed list',
     }).valueAsString
+    this.#releaseKey = new CfnParameter(this, 'ReleaseKey', {
+      type: 'String',
+      allowedPattern: '^[A-Za-z0-9+/]{80,400}={0,2}$',
+      description: 'The public key that releases are signed for, as publish-agent prints it',
+    }).valueAsString
     this.addWebFunctions(web, version)
-    this.provisionQueue = this.addProvisioner(network, web)
+    const feeding = { key: this.#key, functionTimeout: WORKER_TIMEOUT }
+    const launches = new WorkQueue(this, 'Launches', feeding)
+    const others = new WorkQueue(this, 'Provisioning', feeding)
+    this.launchQueue = launches.queue
+    this.provisionQueue = others.queue
+    this.addProvisioner(network, web, { launches, others })
     this.addReconciler(network, web)
     if (config.mailSender !== undefined) {
       const mailer = addMailer(this, {
@@ -94,7 +108,7 @@ export class ControlPlaneStack extends Stack {
     }
     new iam.Policy(this, 'InstanceRights', {
       roles: [network.instanceRole],
-      statements: instanceRights(this.#place, proofAudience(web.siteOrigin)),
+      statements: instanceRights(this.#place, proofAudience(web.siteOrigin), this.#data.assetsBucket.bucketArn),
     })
   }
 
@@ -183,6 +197,7 @@ export class ControlPlaneStack extends Stack {
     return {
       ...this.common,
       AGENTS_TABLE: this.#data.agentsTable.tableName,
+      LIMITS_TABLE: this.#data.limitsTable.tableName,
       REQUESTS_BUCKET: this.#data.requestsBucket.bucketName,
       SITE_ORIGIN: web.siteOrigin,
       ACCOUNT_ID: this.account,
@@ -194,50 +209,63 @@ export class ControlPlaneStack extends Stack {
       SUPPORT_SECURITY_GROUP: network.supportSecurityGroupId,
       QUARANTINE_SECURITY_GROUP: network.quarantineSecurityGroupId,
       AGENT_RELEASE: this.#release,
+      RELEASE_KEY: this.#releaseKey,
+      ASSETS_ORIGIN: `https://${this.#data.assetsBucket.bucketRegionalDomainName}`,
     }
   }
 
-  private addProvisioner(network: NetworkStack, web: WebStack): sqs.Queue {
-    const { queue, deadLetters } = new WorkQueue(this, 'Provisioning', {
-      key: this.#key,
-      functionTimeout: WORKER_TIMEOUT,
-    })
+  /** Two queues to one function: who waits for a turn to launch keeps no stop, no delete and no instance's news waiting. */
+  private addProvisioner(
+    network: NetworkStack,
+    web: WebStack,
+    { launches, others }: { launches: WorkQueue; others: WorkQueue },
+  ): void {
     const provisioner = new ServiceFunction(this, 'Provisioner', {
       functionName: 'provisioner',
       bundle: this.#bundles.provisioner,
       memoryMegabytes: 512,
       timeout: WORKER_TIMEOUT,
-      reservedConcurrency: LAUNCHES_AT_A_TIME,
+      reservedConcurrency: LAUNCHES_AT_A_TIME + OTHERS_AT_A_TIME,
       ...this.logging,
       environment: this.launching(network, web),
-      rights: provisionerRights(this.#data, network, this.#place, { queue, amiId: this.#amiId }),
+      rights: provisionerRights(this.#data, network, this.#place, {
+        queues: [launches.queue, others.queue],
+        amiId: this.#amiId,
+      }),
     })
-    new lambda.EventSourceMapping(this, 'ProvisionerSource', {
-      target: provisioner.handler,
-      eventSourceArn: queue.queueArn,
-      batchSize: 1,
-      maxConcurrency: LAUNCHES_AT_A_TIME,
-      reportBatchItemFailures: true,
+    const feed = (id: string, { queue }: WorkQueue, maxConcurrency: number) =>
+      new lambda.EventSourceMapping(this, id, {
+        target: provisioner.handler,
+        eventSourceArn: queue.queueArn,
+        batchSize: 1,
+        maxConcurrency,
+        reportBatchItemFailures: true,
+      })
+    feed('LaunchesSource', launches, LAUNCHES_AT_A_TIME)
+    feed('ProvisionerSource', others, OTHERS_AT_A_TIME)
+    const toOthers = new targets.SqsQueue(others.queue, { deadLetterQueue: others.deadLetters })
+    new events.Rule(this, 'LaunchRequests', {
+      eventPattern: this.requestsOf(['launch']),
+      targets: [new targets.SqsQueue(launches.queue, { deadLetterQueue: launches.deadLetters })],
     })
-    const target = new targets.SqsQueue(queue, { deadLetterQueue: deadLetters })
-    new events.Rule(this, 'ProvisionRequests', {
-      eventPattern: {
-        source: ['aws.s3'],
-        detailType: ['Object Created'],
-        detail: {
-          bucket: { name: [this.#data.requestsBucket.bucketName] },
-          object: { key: [{ prefix: 'requests/' }] },
-        },
-      },
-      targets: [target],
-    })
+    new events.Rule(this, 'ProvisionRequests', { eventPattern: this.requestsOf(QUICK_VERBS), targets: [toOthers] })
     new events.Rule(this, 'InstanceStates', {
       eventPattern: { source: ['aws.ec2'], detailType: ['EC2 Instance State-change Notification'] },
-      targets: [target],
+      targets: [toOthers],
     })
     this.functions.push(provisioner)
-    this.deadLetters.push(deadLetters)
-    return queue
+    this.deadLetters.push(launches.deadLetters, others.deadLetters)
+  }
+
+  private requestsOf(verbs: readonly ProvisionVerb[]): events.EventPattern {
+    return {
+      source: ['aws.s3'],
+      detailType: ['Object Created'],
+      detail: {
+        bucket: { name: [this.#data.requestsBucket.bucketName] },
+        object: { key: verbs.map((verb) => ({ prefix: provisionRequestPrefix(verb) })) },
+      },
+    }
   }
 
   private addReconciler(network: NetworkStack, web: WebStack): void {

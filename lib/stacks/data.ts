@@ -26,6 +26,10 @@ export class DataStack extends Stack {
   readonly limitsTable: dynamodb.Table
   readonly auditTable: dynamodb.Table
   readonly requestsBucket: s3.Bucket
+  /** Releases of what runs on the machines, each signed. */
+  readonly assetsBucket: s3.Bucket
+  /** Signs releases, with the operator's rights at a deploy; no function may. */
+  readonly releaseKey: kms.Key
   readonly sessionKeysSecret: secretsmanager.Secret
   readonly originProofSecret: secretsmanager.Secret
   /** Signs certificates for support; made here because agents trust it for as long as they live. */
@@ -39,18 +43,37 @@ export class DataStack extends Stack {
     this.limitsTable = createTable(this, 'Limits', TABLES.limits, this.key)
     this.auditTable = createTable(this, 'Audit', TABLES.audit, this.key)
     this.requestsBucket = this.createRequestsBucket()
+    this.assetsBucket = this.createAssetsBucket()
+    this.releaseKey = this.createSigningKey('Releases', 'Vestibule: signs what runs on agents’ machines')
     this.sessionKeysSecret = this.createSecret('SessionKeys', 'Keys that sign sessions', { kid: 'first' }, 'key')
     this.originProofSecret = this.createSecret('OriginProof', 'What the edge proves itself with', {}, 'a')
-    this.supportCa = this.createSupportCa(config.supportCaGeneration)
+    // Another generation is another key; the one before stays in the account until somebody deletes it.
+    const generation = config.supportCaGeneration
+    this.supportCa = this.createSigningKey(
+      generation === 1 ? 'SupportCa' : `SupportCa${generation}`,
+      'Vestibule: signs SSH certificates for support',
+    )
     addBackups(this, 'Backups', this.key, [this.directoryTable, this.agentsTable, this.auditTable])
   }
 
-  /** Another generation is another key; the one before stays in the account until somebody deletes it. */
-  private createSupportCa(generation: number): kms.Key {
-    return new kms.Key(this, generation === 1 ? 'SupportCa' : `SupportCa${generation}`, {
-      description: 'Vestibule: signs SSH certificates for support',
+  private createSigningKey(id: string, description: string): kms.Key {
+    return new kms.Key(this, id, {
+      description,
       keySpec: kms.KeySpec.ECC_NIST_P256,
       keyUsage: kms.KeyUsage.SIGN_VERIFY,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+  }
+
+  /** Nothing in it is secret; what makes a release good is its signature. The machines' role reads it without any key. */
+  private createAssetsBucket(): s3.Bucket {
+    return new s3.Bucket(this, 'Assets', {
+      encryption: s3.BucketEncryption.S3_MANAGED,
+      versioned: true,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
       removalPolicy: RemovalPolicy.RETAIN,
     })
   }

@@ -60,7 +60,10 @@ export class NetworkStack extends Stack {
       securityGroupIds: [groups.supportPath.securityGroupId],
       preserveClientIp: false,
     })
-    addEndpoints(this, this.vpc, { isPrivate, stage: config.stage, agents: groups.agent })
+    addEndpoints(this, this.vpc, {
+      ...{ isPrivate, stage: config.stage, agents: groups.agent },
+      assets: data.assetsBucket,
+    })
     if (config.egressProfile !== 'open') addAllowList(this, this.vpc, config)
 
     this.instanceRole = new iam.Role(this, 'InstanceRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') })

@@ -269,7 +269,7 @@ export class ObservabilityStack extends Stack {
 
   private addDashboard(): void {
     const dashboard = new cloudwatch.Dashboard(this, 'Dashboard', { defaultInterval: Duration.hours(12) })
-    const { functions, deadLetters, provisionQueue } = this.#controlPlane
+    const { functions, deadLetters, launchQueue } = this.#controlPlane
     dashboard.addWidgets(
       new cloudwatch.AlarmStatusWidget({ title: 'Alarms', width: 24, height: 4, alarms: this.#alarms.made }),
     )
@@ -292,8 +292,8 @@ export class ObservabilityStack extends Stack {
         title: 'Waiting to be launched',
         width: 12,
         left: [
-          provisionQueue.metricApproximateNumberOfMessagesVisible(),
-          provisionQueue.metricApproximateAgeOfOldestMessage(),
+          launchQueue.metricApproximateNumberOfMessagesVisible(),
+          launchQueue.metricApproximateAgeOfOldestMessage(),
         ],
       }),
       new cloudwatch.GraphWidget({

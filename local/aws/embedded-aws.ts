@@ -6,7 +6,7 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { STSClient } from '@aws-sdk/client-sts'
 import { createSecretsClient, toDocumentClient } from '../../lambdas/aws/clients.aws.ts'
-import { createEc2Client } from '../../lambdas/aws/ec2-client.aws.ts'
+import { createEc2Client, createLaunchClient } from '../../lambdas/aws/ec2-client.aws.ts'
 import { createKmsClient } from '../../lambdas/aws/kms-client.aws.ts'
 import { createS3Client } from '../../lambdas/aws/s3-client.aws.ts'
 import { createSesClient } from '../../lambdas/aws/ses-client.aws.ts'
@@ -70,6 +70,8 @@ export const createEmbeddedAws = async ({ directory, clock }: { directory: strin
     answerInProcess(s3Client.middlewareStack, call('s3', s3.service))
     const ec2Client = createEc2Client(options)
     answerInProcess(ec2Client.middlewareStack, call('ec2', ec2.service))
+    const launchClient = createLaunchClient(options)
+    answerInProcess(launchClient.middlewareStack, call('ec2', ec2.service))
     const sesClient = createSesClient(options)
     answerInProcess(sesClient.middlewareStack, call('ses', ses.service))
     return {
@@ -80,6 +82,7 @@ export const createEmbeddedAws = async ({ directory, clock }: { directory: strin
       events: new EventBridgeClient(json('events', queues.eventBridge)),
       s3: s3Client,
       ec2: ec2Client,
+      launcher: launchClient,
       ses: sesClient,
     }
   }

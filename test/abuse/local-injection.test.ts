@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { renderUserData } from '../../lambdas/provisioning/launch-attempt.ts'
+import { renderUserData } from '../../lambdas/provisioning/user-data.ts'
 import { AgentId } from '../../lambdas/contract/ids.ts'
 import { createBrowser } from '../support/browser.ts'
 import { createHarness, CREDENTIALS, PASSWORD } from '../support/harness.ts'
@@ -234,6 +234,11 @@ describe('text that people type', () => {
         agentId,
         apiUrl: 'https://site.example',
         proofAudience: 'vestibule',
+        region: 'eu-central-1',
+        secretId: `vestibule/test/tenant/ten_${'0'.repeat(26)}/agent/${agentId}`,
+        release: 'a'.repeat(64),
+        assetsOrigin: 'https://assets.example',
+        releaseKey: 'A'.repeat(124),
       }).replaceAll(agentId, 'ID'),
     )
 

@@ -327,6 +327,7 @@ describe('onboarding', () => {
       await again.post('/api/login', { email: EMAIL, password: PASSWORD })
       const retried = await again.post('/api/agents', body, { 'idempotency-key': 'k' })
       for (let round = 0; round < 4; round += 1) {
+        reborn.clock.advanceSeconds(60)
         await reborn.reconcile()
         await reborn.settle(4)
       }

@@ -10,7 +10,13 @@ import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
 const operatorOf = (house: Harness) =>
   createOperator(
     house.clients,
-    { ...house.names, siteBucket: 'vestibule-requests', originProofSecret: house.names.sessionKeysSecret },
+    {
+      ...house.names,
+      siteBucket: 'vestibule-requests',
+      originProofSecret: house.names.sessionKeysSecret,
+      assetsBucket: 'vestibule-requests',
+      releaseKey: house.names.supportCaKey,
+    },
     { clock: house.clock, random: house.deps.random, logger: house.deps.logger },
   )
 

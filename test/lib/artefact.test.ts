@@ -117,7 +117,7 @@ const MISTAKES: Record<string, { mutate: Mutation; seenAs: RegExp }> = {
   'a rule for another event': {
     seenAs: /not settled/,
     mutate: (raw) => {
-      resourceOf(raw, 'AWS::Events::Rule', 'ProvisionRequests').EventPattern['detail-type'] = ['Object Deleted']
+      resourceOf(raw, 'AWS::Events::Rule', 'LaunchRequests').EventPattern['detail-type'] = ['Object Deleted']
     },
   },
   'a route to another function': {

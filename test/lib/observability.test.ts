@@ -32,7 +32,7 @@ describe('alarms', () => {
   it('watch every dead-letter queue', () => {
     const watched = alarms().filter(({ AlarmDescription }) => AlarmDescription.includes('#dead-letters'))
     const deadLetters = templates.ofType('AWS::SQS::Queue').filter(({ id }) => /DeadLetters/.test(id))
-    expect([watched.length, deadLetters.length]).toEqual([5, 5])
+    expect([watched.length, deadLetters.length]).toEqual([6, 6])
   })
 
   it('count log lines that the code writes', () => {

@@ -280,7 +280,7 @@ describe('EC2 over HTTP', () => {
   const volumeKeyArn = 'arn:aws:kms:eu-central-1:000000000000:key/1'
   const settings = localLaunchSettings('http://127.0.0.1:8080')
   const attempt = freezeAttempt(settings, { agentId, tenantId, volumeKeyArn }, 1, START)
-  const instancesOf = (ec2: EC2Client) => createInstances({ ...EMBEDDED_PLACE, ec2, stage: 'test' })
+  const instancesOf = (ec2: EC2Client) => createInstances({ ...EMBEDDED_PLACE, ec2, launcher: ec2, stage: 'test' })
 
   const settle = () => {
     clock.advanceSeconds(2)
@@ -340,7 +340,7 @@ describe('EC2 over HTTP', () => {
 
   it('gives back whatever text a tag holds', async () => {
     const stage = HOSTILE
-    await createInstances({ ...EMBEDDED_PLACE, ec2: clients.ec2, stage }).launch(attempt)
+    await createInstances({ ...EMBEDDED_PLACE, ec2: clients.ec2, launcher: clients.ec2, stage }).launch(attempt)
     const filters = [{ Name: `tag:${TAGS.stage}`, Values: ['other', HOSTILE] }]
     const found = await clients.ec2.send(new DescribeInstancesCommand({ Filters: filters }))
     const none = await clients.ec2.send(

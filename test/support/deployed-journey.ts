@@ -30,6 +30,8 @@ export const operatorOf = (house: Deployed, templates: Templates) => {
       auditTable: output('VestibuleData', 'AuditTable'),
       sessionKeysSecret: output('VestibuleData', 'SessionKeysSecret'),
       originProofSecret: output('VestibuleData', 'OriginProofSecret'),
+      assetsBucket: output('VestibuleData', 'AssetsBucket'),
+      releaseKey: output('VestibuleData', 'ReleaseKey'),
     },
     { clock: systemClock, random: systemRandom, logger: createLogger({ write: () => undefined }) },
   )
@@ -63,6 +65,32 @@ export const createJourney = (house: Deployed, templates: Templates) => {
   const statusOf = async (tenant: Browser, id: string): Promise<string> =>
     must(await tenant.get(`/api/agents/${id}`), 200, 'read agent').agent.status
 
+  const tableNamed = (start: string): string => {
+    const table = templates.ofType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith(start))
+    return templates.resolve(table?.stack ?? '', { Ref: table?.id })
+  }
+
+  /** As if it were long ago that the launch queue did anything, and that the agent came into the line for machines. */
+  const loseRequest = async (tenantId: string, agentId: string): Promise<void> => {
+    const past = { ':past': '2020-01-01T00:00:00.000Z' }
+    await house.clients.dynamo.send(
+      new UpdateCommand({
+        TableName: tableNamed('Limits'),
+        Key: { pk: 'PACE#LAUNCH' },
+        UpdateExpression: 'SET lineAt = :past',
+        ExpressionAttributeValues: past,
+      }),
+    )
+    await house.clients.dynamo.send(
+      new UpdateCommand({
+        TableName: tableNamed('Agents'),
+        Key: { pk: `TENANT#${tenantId}`, sk: `AGENT#${agentId}` },
+        UpdateExpression: 'SET lookAt = :past',
+        ExpressionAttributeValues: past,
+      }),
+    )
+  }
+
   /** `settleBy` says who brings the agent further: the queue, or the reconciler alone. */
   const reach = (tenant: Browser, id: string, status: string, settleBy: Parameters<typeof settle>[1] = {}) =>
     settle(async () => (await statusOf(tenant, id)) === status, settleBy)
@@ -83,6 +111,10 @@ export const createJourney = (house: Deployed, templates: Templates) => {
     settleBy: Parameters<typeof settle>[1] = {},
   ): Promise<void> => {
     const id = await onboard(tenant, name, { supportAccess: false })
+    if (settleBy.queues === false) {
+      const who = must(await tenant.get('/api/session'), 200, 'who am I')
+      await loseRequest(who.tenant.id, id)
+    }
     await reach(tenant, id, 'ready', settleBy)
     must(
       await tenant.patch(`/api/agents/${id}/credentials`, { githubToken: CREDENTIALS.githubToken }),
@@ -115,12 +147,11 @@ export const createJourney = (house: Deployed, templates: Templates) => {
       .all('SELECT groups, tags FROM ec2_instance')
       .some(({ groups, tags }) => String(tags).includes(agentId) && JSON.parse(String(groups)).length === 2)
 
-  const agentsTable = templates.ofType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Agents'))
   /** Changes an agent's row behind everybody's back, as a crash or another writer would have. */
   const meddle = async (tenantId: string, agentId: string, name: string, value: unknown): Promise<void> => {
     await house.clients.dynamo.send(
       new UpdateCommand({
-        TableName: templates.resolve(agentsTable?.stack ?? '', { Ref: agentsTable?.id }),
+        TableName: tableNamed('Agents'),
         Key: { pk: `TENANT#${tenantId}`, sk: `AGENT#${agentId}` },
         UpdateExpression: 'SET #name = :value, passing = :passing, lookAt = :past, version = version + :one',
         ExpressionAttributeNames: { '#name': name },

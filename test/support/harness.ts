@@ -51,6 +51,7 @@ export const createHarness = async (options: HarnessOptions = {}) => {
     version: '0.0.0-test',
     platform: options.platform ?? (options.adapter === 'lambda' ? lambdaTestPlatform : testPlatform),
     clock,
+    pause: async (milliseconds) => clock.advanceSeconds(milliseconds / 1000),
     random: options.random ?? createSeededRandom(options.seed),
     logger,
     hook: options.hook,
@@ -63,12 +64,15 @@ export const createHarness = async (options: HarnessOptions = {}) => {
     return reply.status
   })
 
-  /** Lets machines, queue, reconciler and stand-ins run, time passing, until nothing is due or the rounds are over. */
+  /** One look into each queue: what the workers of the provisioner do over and over. Returns how many messages there were. */
+  const work = async (): Promise<number> => (await product.workLaunches()) + (await product.workOthers())
+
+  /** Lets machines, queues, reconciler and stand-ins run, time passing, until nothing is due or the rounds are over. */
   const settle = async (rounds = 30): Promise<void> => {
     for (let round = 0; round < rounds; round += 1) {
       clock.advanceSeconds(1)
       aws.machines.advance()
-      while ((await product.work()) > 0);
+      while ((await work()) > 0);
       await standIns()
     }
   }
@@ -108,7 +112,7 @@ export const createHarness = async (options: HarnessOptions = {}) => {
     return browser
   }
 
-  return { ...product, aws, clock, logs, browse, settle, joinAsAdmin, invite, join, codeOf, standIns }
+  return { ...product, work, aws, clock, logs, browse, settle, joinAsAdmin, invite, join, codeOf, standIns }
 }
 
 export type Harness = Awaited<ReturnType<typeof createHarness>>

@@ -37,7 +37,11 @@ export const createResources = async (aws: EmbeddedAws, templates: Templates): P
   for (const bucket of ofType('AWS::S3::Bucket')) {
     const name = `${bucket.stack}-${bucket.id}`.toLowerCase()
     await clients.s3.send(new CreateBucketCommand({ Bucket: name }))
-    bind(bucket, { Ref: name, Arn: `arn:aws:s3:::${name}` })
+    bind(bucket, {
+      Ref: name,
+      Arn: `arn:aws:s3:::${name}`,
+      RegionalDomainName: `${name}.s3.${region}.amazonaws.com`,
+    })
   }
   for (const secret of ofType('AWS::SecretsManager::Secret')) {
     const { SecretStringTemplate, GenerateStringKey, PasswordLength } = secret.Properties.GenerateSecretString

@@ -4,6 +4,9 @@ import { EMBEDDED_PLACE, EMBEDDED_SUBNETS } from '../../local/aws/embedded-aws.t
 import { RUNTIME_HASH } from '../../local/stand-in-instance.ts'
 import type { Statement } from './iam-policy.ts'
 
+/** Of the right form; stand-ins install nothing, so nothing is checked with it. */
+const RELEASE_KEY = 'A'.repeat(124)
+
 export interface Resource {
   stack: string
   id: string
@@ -87,6 +90,7 @@ export const readTemplates = (directory: string, mutate: Mutation = () => undefi
       case 'Ref': {
         const parameter = raw[stack].Parameters?.[argument]
         if (argument === 'AgentRelease') return RUNTIME_HASH
+        if (argument === 'ReleaseKey') return RELEASE_KEY
         if (parameter !== undefined)
           return parameter.Type.includes('AWS::EC2::Image') ? 'ami-0embedded' : parameter.Default
         return PSEUDO[argument] ?? attributeOf(stack, argument, 'Ref')

@@ -1,0 +1,220 @@
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { STRAY_SWEEP_SECONDS } from '../../lambdas/contract/facts.ts'
+import { STRAY_KINDS } from '../../lambdas/contract/names.ts'
+import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
+import { dumpAws } from '../support/sinks.ts'
+import type { Browser } from '../support/browser.ts'
+import { createTestClock } from '../support/clock.ts'
+import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
+import { createFaultPlan, FAULTS, type PlannedFault } from './plan.ts'
+import { type Scene, SECOND_TOKEN, type Workflow } from './workflows.ts'
+import { findViolations, findViolationsAtRest } from './world.ts'
+
+/** In memory where there is such a place: each try begins with a copy. */
+export const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
+/** Back-off between tries is for others' sake; here it would only be waited for. */
+export const withoutBackOff = (): void => {
+  const { setTimeout: wait } = globalThis
+  globalThis.setTimeout = Object.assign(
+    (task: () => void, milliseconds = 0) => wait(task, Math.min(milliseconds, 1)),
+    wait,
+  )
+}
+
+export const PLANTED = [...Object.values(CREDENTIALS), SECOND_TOKEN]
+
+/** A workflow's beginning, kept on disk so that each try begins with a copy of it. */
+interface Beginning {
+  workflow: Workflow
+  folder: string
+  cookies: Record<'admin' | 'tenant' | 'support', [string, string][]>
+  notes: Record<string, string>
+  startsAt: Date
+}
+
+const people = (house: Harness, cookies: Beginning['cookies'], notes: Record<string, string>): Scene => {
+  const signedIn = (name: keyof Beginning['cookies']): Browser => {
+    const browser = house.browse()
+    for (const [key, value] of cookies[name]) browser.cookies.set(key, value)
+    return browser
+  }
+  return { admin: signedIn('admin'), tenant: signedIn('tenant'), support: signedIn('support'), notes: { ...notes } }
+}
+
+/** Does a workflow's setup once. The folder is the caller's to remove. */
+export const begin = async (workflow: Workflow): Promise<Beginning> => {
+  const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
+  const clock = createTestClock()
+  const aws = await createEmbeddedAws({ directory: folder, clock })
+  const house = await createHarness({ aws, clock, seed: `setup of ${workflow.name}` })
+  const admin = await house.joinAsAdmin()
+  const scene: Scene = {
+    admin,
+    tenant: await house.join(admin, 'ana@example.com'),
+    support: await house.join(admin, 'sue@example.com', { role: 'support' }),
+    notes: {},
+  }
+  await workflow.setup(house, scene)
+  aws.close()
+  const { admin: a, tenant: t, support: s } = scene
+  return {
+    workflow,
+    folder,
+    cookies: { admin: [...a.cookies], tenant: [...t.cookies], support: [...s.cookies] },
+    notes: scene.notes,
+    startsAt: clock.now(),
+  }
+}
+
+const MINUTES_TO_REST = 75
+
+/** Runs queue, machines and schedules without faults until nothing changes any more, and strays have been found and ended. */
+const comeToRest = async (house: Harness): Promise<boolean> => {
+  for (let sweeps = 0; sweeps < 2; sweeps += 1) {
+    await untilCalm(house)
+    house.clock.advanceSeconds(STRAY_SWEEP_SECONDS)
+  }
+  return untilCalm(house)
+}
+
+/** One kind of stray is looked for in each pass: nothing is calm before each had its turn. */
+const CALM_PASSES = Math.max(3, STRAY_KINDS.length)
+
+const untilCalm = async (house: Harness): Promise<boolean> => {
+  let before = ''
+  let calm = 0
+  for (let minute = 0; minute < MINUTES_TO_REST && calm < CALM_PASSES; minute += 1) {
+    for (let second = 0; second < 60; second += 15) {
+      house.clock.advanceSeconds(15)
+      house.aws.machines.advance()
+      while ((await house.work()) > 0);
+      await house.standIns()
+      await house.standIns()
+    }
+    await house.reconcile()
+    await house.sendMail()
+    const now = stateOf(house)
+    calm = now === before ? calm + 1 : 0
+    before = now
+  }
+  return calm >= CALM_PASSES
+}
+
+/** Signs of life that go on for ever, and when to look next. */
+const EVER_NEW = new Set(['lastSeenAt', 'lookAt', 'version', 'passing'])
+
+const withoutSignsOfLife = (item: string): string =>
+  JSON.stringify(JSON.parse(item), (key, value: unknown) => (EVER_NEW.has(key) ? undefined : value))
+
+/** What is there, but for signs of life and for what is counted only to be forgotten. */
+const stateOf = (house: Harness): string => {
+  const { ddb_item: items = [], ...rest } = dumpAws(house.aws)
+  const rows = items as { tbl: string; item: string }[]
+  return JSON.stringify([
+    rows.filter(({ tbl }) => tbl !== 'vestibule-limits').map(({ item }) => withoutSignsOfLife(item)),
+    house.aws.database.all('SELECT id, state, groups, tags FROM ec2_instance'),
+    ...['sqs_message', 'sm_version', 'sm_secret', 'kms_key', 'kms_alias'].map((name) => rest[name]),
+  ])
+}
+
+export interface Outcome {
+  trace: readonly string[]
+  violations: string[]
+}
+
+/**
+ * One try: the workflow with these faults, whose instance is then thrown away; recovery; the user's call once more with the
+ * same keys; rest. Says everything that does not hold.
+ */
+export const attempt = async (
+  beginning: Beginning,
+  faults: readonly PlannedFault[],
+  faultsInRecovery: readonly PlannedFault[] = [],
+): Promise<Outcome> => {
+  const { workflow } = beginning
+  const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
+  cpSync(beginning.folder, folder, { recursive: true })
+  const clock = createTestClock(beginning.startsAt)
+  const aws = await createEmbeddedAws({ directory: folder, clock })
+  const instanceOf = async (seed: string, armed: readonly PlannedFault[]) => {
+    const plan = createFaultPlan(clock.advanceSeconds)
+    const house = await createHarness({ aws, clock, hook: plan.hook, seed: `${workflow.name} ${seed}` })
+    plan.arm(armed)
+    return { plan, house }
+  }
+  try {
+    const violations: string[] = []
+    const judge = (status: number | undefined, when: string, allowed: readonly number[]): void => {
+      if (status === undefined || (status < 400 && status >= 200) || allowed.includes(status)) return
+      violations.push(`I-26 answered ${status} ${when}`)
+    }
+    const first = await instanceOf('first', faults)
+    const scene = people(first.house, beginning.cookies, beginning.notes)
+    const answered = await Promise.race([
+      workflow.run(first.house, scene).catch(() => null),
+      first.plan.death.then(() => null),
+    ])
+    judge(answered?.status, 'with a fault', [503, ...(workflow.mayRepeatAs ?? [])])
+    first.plan.heal()
+    violations.push(...(await findViolations(aws, PLANTED)))
+
+    if (faultsInRecovery.length > 0) {
+      const middle = await instanceOf('middle', faultsInRecovery)
+      const again = people(middle.house, beginning.cookies, scene.notes)
+      await Promise.race([workflow.run(middle.house, again).catch(() => null), middle.plan.death])
+      middle.plan.heal()
+      violations.push(...(await findViolations(aws, PLANTED)))
+    }
+
+    const second = await instanceOf('second', [])
+    second.plan.heal()
+    clock.advanceSeconds(31)
+    const returned = people(second.house, beginning.cookies, scene.notes)
+    const repeated = await workflow.run(second.house, returned)
+    judge(repeated?.status, 'when done again', workflow.mayRepeatAs ?? [])
+    if (!(await comeToRest(second.house))) violations.push('I-18 does not come to rest')
+    violations.push(...(await findViolationsAtRest(aws, PLANTED)))
+    const wrong = (await workflow.check?.(second.house, returned)) ?? null
+    if (wrong !== null) violations.push(`${workflow.name}: ${wrong}`)
+    return { trace: first.plan.trace, violations: [...new Set(violations)] }
+  } finally {
+    aws.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export interface SweepResult {
+  workflow: string
+  calls: readonly string[]
+  tried: number
+  failures: { faults: readonly PlannedFault[]; violations: string[] }[]
+}
+
+/** Every call of a workflow with every fault; `choose` may leave some out. */
+export const sweep = async (
+  workflow: Workflow,
+  choose: (fault: PlannedFault) => boolean = () => true,
+): Promise<SweepResult> => {
+  const beginning = await begin(workflow)
+  try {
+    const clean = await attempt(beginning, [])
+    const failures: SweepResult['failures'] = []
+    if (clean.violations.length > 0) failures.push({ faults: [], violations: clean.violations })
+    let tried = 0
+    for (let at = 1; at <= clean.trace.length; at += 1) {
+      for (const fault of FAULTS) {
+        const planned = { at, fault }
+        if (!choose(planned)) continue
+        tried += 1
+        const { violations } = await attempt(beginning, [planned])
+        if (violations.length > 0) failures.push({ faults: [planned], violations })
+      }
+    }
+    return { workflow: workflow.name, calls: clean.trace, tried, failures }
+  } finally {
+    rmSync(beginning.folder, { recursive: true, force: true })
+  }
+}
