@@ -15,6 +15,7 @@ export type RunbookHeading =
   | 'dead-letters'
   | 'stuck-agents'
   | 'reconciler-silent'
+  | 'strays'
   | 'mail-failing'
   | 'sign-in-abuse'
   | 'server-errors'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { listSuppressions } from '../../lib/nag.ts'
 import { type Assembly, FULL, MINIMAL, synthesise } from '../support/assembly.ts'
-import { readTemplates, STACKS, type Templates } from '../support/templates.ts'
+import { readTemplates, STACKS, type Templates, ROLE_POLICIES } from '../support/templates.ts'
 
 /** Every template of a newcomer's configuration, and of one that chooses everything. */
 let assemblies: Record<'minimal' | 'full', { assembly: Assembly; templates: Templates }>
@@ -326,7 +326,7 @@ describe('functions', () => {
 
   it('AUD-03 A1 may put into the trail and, two of them, read it; none may change or delete', () => {
     each((templates) => {
-      const onAudit = propertiesOf(templates, 'AWS::IAM::Policy')
+      const onAudit = ROLE_POLICIES.flatMap((type) => propertiesOf(templates, type))
         .flatMap(statementsOf)
         .filter(({ Effect, Resource }) => Effect === 'Allow' && JSON.stringify(Resource).includes('Audit'))
         .filter(
