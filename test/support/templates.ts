@@ -131,11 +131,13 @@ export const readTemplates = (directory: string, mutate: Mutation = () => undefi
 
 const listOf = (value: unknown): string[] => [value].flat().map(String)
 
+/** Policies of roles: the CDK puts what is too long for one into others beside it. */
+export const POLICY_TYPES = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']
+
 /** The statements of one role, from all policies that name it. */
 export const statementsOf = (templates: Templates, role: Resource): Statement[] => {
   const name = templates.resolve(role.stack, { Ref: role.id })
-  return templates
-    .ofType('AWS::IAM::Policy')
+  return POLICY_TYPES.flatMap(templates.ofType)
     .filter((policy) => templates.resolve(policy.stack, policy.Properties.Roles).includes(name))
     .flatMap((policy) => templates.resolve(policy.stack, policy.Properties.PolicyDocument).Statement)
     .map((statement: any) => ({
