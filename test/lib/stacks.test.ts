@@ -380,7 +380,7 @@ describe('functions', () => {
       ])
       expect(keysOf('LaunchRequests')).toEqual([{ prefix: 'requests/launch/' }])
       expect(keysOf('ProvisionRequests').map(({ prefix }) => prefix)).toEqual(
-        ['stop', 'start', 'delete', 'support'].map((verb) => `requests/${verb}/`),
+        ['stop', 'start', 'delete', 'support', 'quarantine'].map((verb) => `requests/${verb}/`),
       )
       const sources = templates
         .ofType('AWS::Lambda::EventSourceMapping')
