@@ -36,7 +36,7 @@ export type Failure =
   | EnrollFailure
   | IssueCertificateFailure
   | { reason: 'session_unknown' | 'session_forged' }
-  | { reason: 'token_unknown' | 'too_many_tokens' }
+  | { reason: 'token_unknown' | 'too_many_tokens' | 'session_ended' }
   | { reason: 'code_unknown' }
 
 /** The one map from failures to the wire. Several reasons share a code on purpose: the caller must not tell them apart. */
@@ -69,6 +69,7 @@ export const toRefusal = (failure: Failure): Refusal => {
     case 'code_unknown':
       return { code: 'invite_invalid', status: 404, reason }
     case 'session_forged':
+    case 'session_ended':
       return { code: 'unauthenticated', reason }
     case 'key_unusable':
       return { code: 'invalid_input', reason, issues: [{ path: 'publicKey', rule: 'ed25519_or_ecdsa_p256' }] }
