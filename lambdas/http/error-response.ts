@@ -16,6 +16,7 @@ import type { RevokeInviteFailure } from '../invites/revoke-invite.ts'
 import type { RateLimited } from '../limits/limiter.aws.ts'
 import type { EnrollFailure } from '../provisioning/identify-instance.ts'
 import type { IssueCertificateFailure } from '../support/issue-certificate.ts'
+import { API_HEADERS } from './answer.ts'
 import { messageFor, type Refusal } from './errors.ts'
 
 /** Every expected failure of every use case. */
@@ -148,6 +149,6 @@ export const toErrorAnswer = (refusal: Refusal, requestId: string) => {
 
 /** The same as a whole response, for places outside the app: a wrong host, an event that is none. */
 export const toErrorResponse = (refusal: Refusal, requestId: string): Response => {
-  const { text, ...init } = toErrorAnswer(refusal, requestId)
-  return new Response(text, init)
+  const { text, status, headers } = toErrorAnswer(refusal, requestId)
+  return new Response(text, { status, headers: { ...API_HEADERS, 'x-request-id': requestId, ...headers } })
 }
