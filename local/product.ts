@@ -11,6 +11,7 @@ import { createAgentsDeps, createIdentityDeps } from '../lambdas/entry/deps.aws.
 import { createMailDeps } from '../lambdas/entry/mail-deps.aws.ts'
 import { createMailPost } from '../lambdas/entry/mail-post.aws.ts'
 import { createProvisioningDeps } from '../lambdas/entry/provisioning-deps.aws.ts'
+import { createSweepDeps } from '../lambdas/entry/sweep-deps.aws.ts'
 import { addAgentsRoutes } from '../lambdas/http/agents-routes.ts'
 import { createApp } from '../lambdas/http/app.ts'
 import { addIdentityRoutes } from '../lambdas/http/identity-routes.ts'
@@ -20,7 +21,7 @@ import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
 import { createCertificateStore } from '../lambdas/support/certificate-store.aws.ts'
 import { createSupportCa, createTrustedCas } from '../lambdas/support/support-ca.aws.ts'
 import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
-import { reconcile } from '../lambdas/provisioning/reconcile.ts'
+import { runPass } from '../lambdas/provisioning/run-pass.ts'
 import type { CallHook } from './aws/service.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
 import { ensureInstallation, LOCAL_MAIL, LOCAL_STAGE, localLaunchSettings, localNames } from './installation.ts'
@@ -68,6 +69,7 @@ export const createProduct = async (options: ProductOptions) => {
     }),
   }
   const provisioning = createProvisioningDeps(clients, names, settings, { ...ambient, pause })
+  const reconciling = { ...provisioning, ...createSweepDeps(clients, names) }
   const app: Hono<AppEnv> = createApp([addIdentityRoutes, addAgentsRoutes, addSupportRoutes], deps, platform)
   const workOff = (queueUrl: string) =>
     createWorker({ sqs: clients.sqs, queueUrl, deadLetterUrl, deps: provisioning, logger })
@@ -85,7 +87,7 @@ export const createProduct = async (options: ProductOptions) => {
     deadLetterUrl,
     workLaunches: workOff(launchesUrl),
     workOthers: workOff(othersUrl),
-    reconcile: () => reconcile(provisioning),
+    reconcile: () => runPass(reconciling),
     mail,
     sendMail: () => sendDueMail(mail),
     createStandIns: (post: (url: string, body: unknown) => Promise<number>) =>

@@ -51,6 +51,7 @@ export const AuditAction = z.enum([
   'agent.deleted',
   'agent.enrolled',
   'agent.enroll_refused',
+  'stray.ended',
 ])
 export type AuditAction = z.infer<typeof AuditAction>
 

@@ -1,5 +1,5 @@
 import type { TenantStore } from '../accounts/tenant-store.aws.ts'
-import { type Agent, followsSupportChoice, transition, waitsForTurn, withLookAt } from '../agents/agent.ts'
+import { type Agent, followsSupportChoice, isSilent, transition, waitsForTurn, withLookAt } from '../agents/agent.ts'
 import { changeAgent, type ChangeAgentDeps } from '../agents/change-agent.ts'
 import { failureReason, type FailureCode, isQuarantined, STOPPED_OUTSIDE } from '../agents/failure-reasons.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
@@ -198,13 +198,18 @@ const launch = async (deps: ProvisioningDeps, agent: Agent, mayLaunch: MayLaunch
 const stopped = (deps: ProvisioningDeps, agent: Agent, reason?: AgentReason) =>
   move(deps, agent, { to: 'stopped', action: 'agent.stopped', reason })
 
-/** What EC2 says about a machine that should be running. Only its end or its stop changes anything. */
+/**
+ * What EC2 says about a machine that should be running. Only its end or its stop changes anything. EC2 forgets a machine an
+ * hour after its end; that it does not know one proves nothing by itself, and its end where the machine is silent too.
+ */
 const watchRunning = async (
   deps: ProvisioningDeps,
   agent: Agent,
   seen: ObservedInstance | null,
 ): Promise<Agent | null> => {
-  if (seen?.state === 'terminated' || seen?.state === 'shutting-down') return failAgent(deps, agent, 'instance_lost')
+  const isForgotten = seen === null && isSilent(agent, deps.clock.now())
+  if (isForgotten || seen?.state === 'terminated' || seen?.state === 'shutting-down')
+    return failAgent(deps, agent, 'instance_lost')
   return seen?.state === 'stopped' ? stopped(deps, agent, STOPPED_OUTSIDE) : null
 }
 
@@ -305,10 +310,8 @@ const followSupportChoice = async (deps: ProvisioningDeps, agent: Agent): Promis
   if (instance === undefined || agent.status === 'deleting' || agent.status === 'failed') return false
   if (followsSupportChoice(agent)) return false
   const groups = (open: boolean) => securityGroupsOf(deps.settings, open)
-  const write = ({ supportPathPending: _, ...seen }: Agent, supportPathOpen: boolean, isPending: boolean) => {
-    const next = { ...seen, supportPathOpen, ...(isPending ? { supportPathPending: true } : {}) }
-    return deps.agents.replace(withLookAt(next, deps.clock.now()), seen)
-  }
+  const write = (seen: Agent, supportPathOpen: boolean, supportPathPending: boolean) =>
+    deps.agents.replace(withLookAt({ ...seen, supportPathOpen, supportPathPending }, deps.clock.now()), seen)
   if (!supportAccess) {
     await setGroups(deps, agent, instance.id, groups(false))
     return write(agent, false, false)

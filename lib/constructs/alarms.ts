@@ -16,6 +16,7 @@ export type RunbookHeading =
   | 'stuck-agents'
   | 'reconciler-silent'
   | 'quarantine'
+  | 'strays'
   | 'mail-failing'
   | 'sign-in-abuse'
   | 'server-errors'

@@ -1,6 +1,15 @@
 import type * as iam from 'aws-cdk-lib/aws-iam'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
-import { INVITE_MAIL_PURPOSE, launchPaceKey, OUTBOX_PARTITION, PASSING_INDEX } from '../../lambdas/contract/names.ts'
+import { TENANT_KEY_DELETION_DAYS } from '../../lambdas/contract/facts.ts'
+import {
+  INVITE_MAIL_PURPOSE,
+  launchPaceKey,
+  OUTBOX_PARTITION,
+  PASSING_INDEX,
+  STRAY_KINDS,
+  strayPartition,
+  straySweepKey,
+} from '../../lambdas/contract/names.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import type { DataStack } from '../stacks/data.ts'
 import type { NetworkStack } from '../stacks/network.ts'
@@ -112,6 +121,20 @@ export const provisionerRights = (
   decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
 ]
 
+/** Finds what nobody owns, marks it and ends it. To list keys, aliases and secrets is to list all of them: AWS knows no part. */
+const sweeping = (data: DataStack, place: Place): iam.PolicyStatement[] => [
+  rows(data.limitsTable, [straySweepKey.pk], ['GetItem', 'UpdateItem']),
+  rows(data.agentsTable, STRAY_KINDS.map(strayPartition), ['Query', 'PutItem', 'DeleteItem']),
+  rows(data.agentsTable, ['TENANT#*'], ['BatchGetItem']),
+  allow(['secretsmanager:ListSecrets', 'kms:ListKeys', 'kms:ListAliases'], ['*']),
+  // Whose a key without an alias is, is known by its tags alone; as a condition a fresh one does not count for minutes.
+  allow(['kms:ListResourceTags', 'kms:DescribeKey'], [place.tenantKeys]),
+  allow(['kms:ScheduleKeyDeletion'], [place.tenantKeys], {
+    StringEquals: place.ofStage,
+    NumericEquals: { 'kms:ScheduleKeyDeletionPendingWindowInDays': String(TENANT_KEY_DELETION_DAYS) },
+  }),
+]
+
 /** Goes on with what was left; reads an agent's secret only to see which merges it holds. */
 export const reconcilerRights = (
   data: DataStack,
@@ -120,6 +143,7 @@ export const reconcilerRights = (
   given: { deadLetters: sqs.IQueue; amiId: string },
 ): iam.PolicyStatement[] => [
   ...converging(data, network, place, given.amiId),
+  ...sweeping(data, place),
   index(data.agentsTable, PASSING_INDEX),
   rows(data.limitsTable, [launchPaceKey.pk], ['GetItem']),
   allow(['secretsmanager:GetSecretValue'], [place.agentSecrets]),

@@ -116,6 +116,16 @@ export class ObservabilityStack extends Stack {
       metric: this.#alarms.countLines('AgentsOutOfTime', reconciler.logGroup, ranOut),
       threshold: 1,
     })
+    const strayed = logs.FilterPattern.any(
+      logs.FilterPattern.stringValue('$.msg', '=', 'sweeping one stray failed'),
+      logs.FilterPattern.stringValue('$.msg', '=', 'strays could not all be looked for'),
+    )
+    this.#alarms.add('StraysStay', {
+      heading: 'strays',
+      says: 'A key, a secret or a machine that nobody owns could not be found or ended.',
+      metric: this.#alarms.countLines('StraysFailed', reconciler.logGroup, strayed),
+      threshold: 1,
+    })
     this.#alarms.add('ReconcilerSilent', {
       heading: 'reconciler-silent',
       says: 'The reconciler, which should run every minute, did not.',

@@ -1,6 +1,8 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { STRAY_SWEEP_SECONDS } from '../../lambdas/contract/facts.ts'
+import { STRAY_KINDS } from '../../lambdas/contract/names.ts'
 import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import { dumpAws } from '../support/sinks.ts'
 import type { Browser } from '../support/browser.ts'
@@ -69,11 +71,22 @@ export const begin = async (workflow: Workflow): Promise<Beginning> => {
 
 const MINUTES_TO_REST = 75
 
-/** Runs queue, machines and schedules without faults until nothing changes any more. */
+/** Runs queue, machines and schedules without faults until nothing changes any more, and strays have been found and ended. */
 const comeToRest = async (house: Harness): Promise<boolean> => {
+  for (let sweeps = 0; sweeps < 2; sweeps += 1) {
+    await untilCalm(house)
+    house.clock.advanceSeconds(STRAY_SWEEP_SECONDS)
+  }
+  return untilCalm(house)
+}
+
+/** One kind of stray is looked for in each pass: nothing is calm before each had its turn. */
+const CALM_PASSES = Math.max(3, STRAY_KINDS.length)
+
+const untilCalm = async (house: Harness): Promise<boolean> => {
   let before = ''
   let calm = 0
-  for (let minute = 0; minute < MINUTES_TO_REST && calm < 3; minute += 1) {
+  for (let minute = 0; minute < MINUTES_TO_REST && calm < CALM_PASSES; minute += 1) {
     for (let second = 0; second < 60; second += 15) {
       house.clock.advanceSeconds(15)
       house.aws.machines.advance()
@@ -87,7 +100,7 @@ const comeToRest = async (house: Harness): Promise<boolean> => {
     calm = now === before ? calm + 1 : 0
     before = now
   }
-  return calm >= 3
+  return calm >= CALM_PASSES
 }
 
 /** Signs of life that go on for ever, and when to look next. */

@@ -45,7 +45,7 @@ describe('alarms', () => {
     const messages = patterns.flatMap((pattern) =>
       [...pattern.matchAll(/\$\.msg = "([^"]+)"/g)].map(([, message = '']) => message),
     )
-    expect(messages).toHaveLength(4)
+    expect(messages).toHaveLength(6)
     for (const message of messages) expect(code).toContain(`'${message}'`)
   })
 

@@ -3,7 +3,13 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { listSuppressions } from '../../lib/nag.ts'
 import { type Assembly, FULL, MINIMAL, synthesise } from '../support/assembly.ts'
 import { decide } from '../support/iam-policy.ts'
-import { readTemplates, STACKS, statementsOf as statementsOfRole, type Templates } from '../support/templates.ts'
+import {
+  readTemplates,
+  ROLE_POLICIES,
+  STACKS,
+  statementsOf as statementsOfRole,
+  type Templates,
+} from '../support/templates.ts'
 
 /** The key that signed before, while another takes over. */
 const RETIRING = 'arn:aws:kms:eu-central-1:123456789012:key/0a0a0a0a-0000-4000-8000-000000000000'
@@ -374,7 +380,7 @@ describe('functions', () => {
       ])
       expect(keysOf('LaunchRequests')).toEqual([{ prefix: 'requests/launch/' }])
       expect(keysOf('ProvisionRequests').map(({ prefix }) => prefix)).toEqual(
-        ['stop', 'start', 'delete', 'support'].map((verb) => `requests/${verb}/`),
+        ['stop', 'start', 'delete', 'support', 'quarantine'].map((verb) => `requests/${verb}/`),
       )
       const sources = templates
         .ofType('AWS::Lambda::EventSourceMapping')
@@ -394,7 +400,7 @@ describe('functions', () => {
 
   it('AUD-03 A1 may put into the trail and, two of them, read it; none may change or delete', () => {
     each((templates) => {
-      const onAudit = propertiesOf(templates, 'AWS::IAM::Policy')
+      const onAudit = ROLE_POLICIES.flatMap((type) => propertiesOf(templates, type))
         .flatMap(statementsOf)
         .filter(({ Effect, Resource }) => Effect === 'Allow' && JSON.stringify(Resource).includes('Audit'))
         .filter(

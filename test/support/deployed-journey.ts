@@ -104,7 +104,7 @@ export const createJourney = (house: Deployed, templates: Templates) => {
     ).agent.id
   }
 
-  /** A whole life of an agent: ready, changed, supported, stopped, started, quarantined, tried again, deleted. */
+  /** A whole life of an agent: ready, changed, supported, stopped, started, quarantined, deleted. */
   const liveAndDie = async (
     tenant: Browser,
     name: string,
@@ -128,9 +128,6 @@ export const createJourney = (house: Deployed, templates: Templates) => {
     must(await tenant.post(`/api/agents/${id}/start`), 202, 'start')
     await reach(tenant, id, 'ready', settleBy)
     await beQuarantined(tenant, id, settleBy)
-    must(await tenant.post(`/api/agents/${id}/retry`), 202, 'try again')
-    // The machine of before has to be gone first, and then it is the reconciler that goes on.
-    await reach(tenant, id, 'ready', { ...settleBy, schedules: true })
     must(await tenant.del(`/api/agents/${id}`), 202, 'delete')
     await reach(tenant, id, 'deleted', settleBy)
   }

@@ -55,6 +55,7 @@ const PREDICATES: Record<AuditAction, string> = {
   'agent.deleted': 'removed {agent} and its secret',
   'agent.enrolled': 'proved which machine it is',
   'agent.enroll_refused': 'was refused: its machine is not the right one',
+  'stray.ended': 'ended {stray} that nothing used any more',
 }
 
 const ACTORS: Record<Event['actor']['kind'], string> = {
@@ -74,6 +75,12 @@ const visitorOf = ({ detail }: Event): string =>
     ? `a support engineer, let in until ${timeOf(String(detail.until))} for “${detail.reason}”,`
     : 'somebody with a certificate that we never issued'
 
+const STRAYS: Record<string, string> = {
+  key: 'an encryption key',
+  secret: 'a secret',
+  instance: 'a machine',
+}
+
 const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, who: WhoAmI | null): string => {
   const actor =
     event.actor.id === who?.account?.id
@@ -91,6 +98,7 @@ const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, who: 
   const words: Record<string, string> = {
     agent: String(agent),
     kinds: kinds.join(' and '),
+    stray: STRAYS[String(event.detail.kind)] ?? 'something',
     reason: String(event.detail.reason ?? ''),
     until: timeOf(String(event.detail.until ?? event.at)),
     visitor: visitorOf(event),
