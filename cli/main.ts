@@ -123,6 +123,11 @@ const run = async (args: readonly string[], world: World): Promise<{ found: Foun
   return { found, asJson: values.json === true }
 }
 
+const wordsOf = ({ message }: Error): string => message.split('\n').map(plain).join('\n')
+
+const describe = (error: Misuse | ApiRefusal) =>
+  error instanceof ApiRefusal ? error.error : { code: 'misuse', message: error.message, issues: [] }
+
 /** Runs one command line. Everything that the service says passes `plain` before it reaches the terminal. */
 export const runCli = async (args: readonly string[], world: World): Promise<Exit> => {
   try {
@@ -136,7 +141,7 @@ export const runCli = async (args: readonly string[], world: World): Promise<Exi
     return found.exit ?? EXIT.done
   } catch (error) {
     if (!(error instanceof Misuse || error instanceof ApiRefusal)) throw error
-    world.err(`${error.message.split('\n').map(plain).join('\n')}\n`)
+    world.err(args.includes('--json') ? `${toJson({ error: describe(error) })}\n` : `${wordsOf(error)}\n`)
     return error instanceof Misuse ? EXIT.misuse : error.exit
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { boundedFetch } from '../../cli/bounded-fetch.ts'
 import { runCli, type World } from '../../cli/main.ts'
 import { createTokenStore, systemKeychain } from '../../cli/token-store.ts'
 import { Secret } from '../../lambdas/core/secret.ts'
@@ -386,5 +387,43 @@ describe('the terminal', () => {
     const { admin } = await withPeople()
     const ran = await admin.run(line === '' ? [] : line)
     expect([line, ran.exit, `${ran.out}${ran.err}`.length > 20]).toEqual([line, exit, true])
+  })
+})
+
+describe('a service that misbehaves', () => {
+  const answering = (answer: () => Response | Promise<Response>) => ({ fetch: boundedFetch(async () => answer()) })
+  const endless = () =>
+    new Response(new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1_000_000)) }))
+
+  it('CLI-04 is a failure with an exit code of its own, in JSON where that was asked for, and never fills the memory', async () => {
+    const { ana } = await withPeople()
+    const refusal = (code: string, status: number) =>
+      Response.json({ error: { code, message: 'No.\u001b[2J', requestId: 'r' } }, { status })
+
+    for (const [answer, exit] of [
+      [() => refusal('invalid_input', 400), 1],
+      [() => refusal('unauthenticated', 401), 3],
+      [() => refusal('unavailable', 503), 4],
+      [() => new Response('<h1>Bad gateway</h1>', { status: 502 }), 4],
+      [() => new Response('{"agents":[', { status: 200 }), 4],
+      [endless, 4],
+      [() => Promise.reject(new DOMException('too late', 'TimeoutError')), 4],
+    ] as const) {
+      const words = await ana.run('agents', answering(answer))
+      const asJson = await ana.run('agents --json', answering(answer))
+      expect([words.exit, words.out, asJson.exit, asJson.out]).toEqual([exit, '', exit, ''])
+      expect(words.err).not.toMatch(UNSAFE)
+      expect(JSON.parse(asJson.err).error).toMatchObject({ code: expect.any(String), message: expect.any(String) })
+    }
+    expect(JSON.parse((await ana.run('agents --hours 3 --json')).err).error.code).toBe('misuse')
+  })
+
+  it('CLI-04 is not waited for', async () => {
+    const silent: typeof fetch = (_input, init) =>
+      new Promise((_resolve, reject) => {
+        init?.signal?.addEventListener('abort', () => reject(new Error('given up')))
+      })
+
+    await expect(boundedFetch(silent, { seconds: 0.02 })('http://localhost/')).rejects.toThrow('given up')
   })
 })

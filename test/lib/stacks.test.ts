@@ -190,7 +190,7 @@ describe('what holds data', () => {
 })
 
 describe('the network', () => {
-  it('lets nothing in: no address of the world may enter any group, nor any machine be addressed by SSH keys', () => {
+  it('SSH-07 lets nothing in: no address of the world may enter any group, nor any machine be addressed by SSH keys', () => {
     each((templates) => {
       const open = [
         ...propertiesOf(templates, 'AWS::EC2::SecurityGroup').flatMap(
@@ -229,7 +229,7 @@ describe('the network', () => {
     })
   })
 
-  it('launches with IMDSv2, one hop, an encrypted volume and no key pair', () => {
+  it('EC2-10 launches with IMDSv2, one hop, an encrypted volume and no key pair', () => {
     each((templates) => {
       const [template] = propertiesOf(templates, 'AWS::EC2::LaunchTemplate')
       expect(template.LaunchTemplateData).toMatchObject({
