@@ -16,6 +16,8 @@ export type RunbookHeading =
   | 'stuck-agents'
   | 'reconciler-silent'
   | 'mail-failing'
+  | 'archive-differs'
+  | 'archive-behind'
   | 'sign-in-abuse'
   | 'server-errors'
   | 'function-throttled'

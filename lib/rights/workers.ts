@@ -1,6 +1,14 @@
 import type * as iam from 'aws-cdk-lib/aws-iam'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
-import { INVITE_MAIL_PURPOSE, launchPaceKey, OUTBOX_PARTITION, PASSING_INDEX } from '../../lambdas/contract/names.ts'
+import {
+  ARCHIVE_PARTITION,
+  AUDIT_SEGMENTS_PREFIX,
+  AUDIT_TIME_INDEX,
+  INVITE_MAIL_PURPOSE,
+  launchPaceKey,
+  OUTBOX_PARTITION,
+  PASSING_INDEX,
+} from '../../lambdas/contract/names.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import type { DataStack } from '../stacks/data.ts'
 import type { NetworkStack } from '../stacks/network.ts'
@@ -149,4 +157,18 @@ export const mailerRights = (
   allow(['ses:SendEmail'], [mail.identityArn, mail.configurationSetArn], {
     StringEquals: { 'ses:FromAddress': mail.sender },
   }),
+]
+
+/** Reads the trail and its heads, and puts what is not there yet: writes no event, deletes nothing, writes nothing over. */
+export const archivistRights = (data: DataStack, place: Place, deadLetters: sqs.IQueue): iam.PolicyStatement[] => [
+  rows(data.directoryTable, ['CHAIN#*'], ['BatchGetItem']),
+  rows(data.directoryTable, [ARCHIVE_PARTITION], ['Query', 'UpdateItem']),
+  rows(data.auditTable, ['*'], ['Query']),
+  index(data.auditTable, AUDIT_TIME_INDEX),
+  allow(['s3:PutObject', 's3:GetObject'], [data.archiveBucket.arnForObjects(`${AUDIT_SEGMENTS_PREFIX}*`)]),
+  allow(['sqs:SendMessage'], [deadLetters.queueArn]),
+  allow(['kms:GenerateDataKey'], [data.key.keyArn], {
+    StringEquals: { 'kms:ViaService': ['s3', 'sqs'].map((service) => `${service}.${place.region}.amazonaws.com`) },
+  }),
+  decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
 ]
