@@ -38,6 +38,7 @@ const readTyped = async (question: string): Promise<Secret> => {
 const folder = join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'vestibule')
 process.exitCode = await runCli(process.argv.slice(2), {
   store: createTokenStore(folder, systemKeychain(process.platform, process.env)),
+  now: () => new Date(),
   fetch: boundedFetch(fetch),
   readToken: (question) => (process.stdin.isTTY ? readTyped(question) : readPiped()),
   runProgram: (command, words) => {

@@ -1,4 +1,5 @@
 import { string } from '../../lambdas/support/ssh-wire.ts'
+import { readArchive, walkArchive } from '../support/archive.ts'
 import type { Harness } from '../support/harness.ts'
 import { CREDENTIALS, PASSWORD } from '../support/harness.ts'
 import type { Browser, Reply } from '../support/browser.ts'
@@ -323,6 +324,23 @@ export const WORKFLOWS: readonly Workflow[] = [
     run: async (house) => {
       await house.sendMail()
       return null
+    },
+  },
+  {
+    name: 'archive the trail',
+    setup: nothing,
+    run: async (house) => {
+      await house.archive()
+      return null
+    },
+    check: async (house) => {
+      await house.archive()
+      for (const [chain, files] of readArchive(house.aws)) {
+        const { end, broken } = walkArchive(chain, files)
+        const head = await house.deps.audit.readHead(chain)
+        if (broken !== null || end.hash !== head?.hash) return `the archive of ${chain} is not whole`
+      }
+      return readArchive(house.aws).size === 0 ? 'there is no archive' : null
     },
   },
 ]
