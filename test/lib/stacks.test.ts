@@ -13,7 +13,7 @@ beforeAll(async () => {
     return { assembly, templates: readTemplates(assembly.directory) }
   }
   assemblies = { minimal: await load(MINIMAL), full: await load(FULL) }
-}, 60_000)
+}, 180_000)
 
 const each = (check: (templates: Templates) => void): void => {
   for (const { templates } of Object.values(assemblies)) check(templates)
