@@ -27,7 +27,7 @@ beforeAll(async () => {
     full: await load(FULL),
     rotating: await load({ supportCaGeneration: '2', retiringSupportCa: RETIRING }),
   }
-}, 60_000)
+}, 180_000)
 
 const each = (check: (templates: Templates) => void): void => {
   for (const { templates } of Object.values(assemblies)) check(templates)
