@@ -69,8 +69,8 @@ const IN_TEMPLATES: readonly Defect[] = [
     name: 'a bucket may be opened to the public',
     rule: 'IAC-05',
     file: 'lib/stacks/data.ts',
-    from: `    // A request is written once and never over (Amazon S3 user guide, "Enforce conditional writes").`,
-    to: `    resource.addPropertyOverride('PublicAccessBlockConfiguration.BlockPublicPolicy', false)`,
+    from: `throw new Error('the bucket has no CloudFormation resource; check the CDK version')`,
+    to: `throw new Error('none')\n    resource.addPropertyOverride('PublicAccessBlockConfiguration.BlockPublicPolicy', false)`,
     caughtBy: { file: STACKS, name: 'IAC-05 is spoken to over TLS alone, and no bucket is open to anybody' },
   },
 ]
@@ -386,7 +386,7 @@ const OF_CREDENTIALS: readonly Defect[] = [
     name: 'a deleted agent leaves its secret',
     rule: 'I-14',
     file: 'lambdas/provisioning/converge-agent.ts',
-    from: `  await deps.vault.remove(agentSecretName(deps.stage, agent.tenantId, agent.agentId))\n`,
+    from: `  await deps.vault.remove(secretId)\n`,
     to: '',
     caughtBy: { file: SECRETS, name: 'SEC-09 SEC-16 leaves no live secret of a deleted agent' },
   },
@@ -453,8 +453,8 @@ const OF_MACHINES: readonly Defect[] = [
     name: 'a failed agent keeps its machine',
     rule: 'I-12',
     file: 'lambdas/provisioning/converge-agent.ts',
-    from: `      await clearFailed(deps, agent)\n`,
-    to: '',
+    from: `await (isQuarantined(agent) ? isolate(deps, agent) : clearFailed(deps, agent))`,
+    to: `if (isQuarantined(agent)) await isolate(deps, agent)`,
     caughtBy: { file: PROVISIONING, name: 'leaves no machine behind when an agent fails by its deadline' },
   },
   {
@@ -521,10 +521,10 @@ const OF_SUPPORT: readonly Defect[] = [
     name: 'the support path is opened before that is written down',
     rule: 'I-19',
     file: 'lambdas/provisioning/converge-agent.ts',
-    from: `  if (!(await write(true))) return true
-  await deps.instances.setSecurityGroups(instance.id, groups(true))`,
-    to: `  await deps.instances.setSecurityGroups(instance.id, groups(true))
-  if (!(await write(true))) return true`,
+    from: `  if (!agent.supportPathOpen && !(await write(agent, true, true))) return true
+  const after = await setGroups(deps, agent, instance.id, groups(true))`,
+    to: `  const after = await setGroups(deps, agent, instance.id, groups(true))
+  if (!agent.supportPathOpen && !(await write(agent, true, true))) return true`,
     caughtBy: { file: PROVISIONING, name: 'SSH-02 closes the support path although an opening was overtaken' },
   },
   {

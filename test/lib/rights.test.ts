@@ -27,7 +27,7 @@ const readRights = (): { Effect: string; Action: string | string[]; Resource: un
   }
   const bundles = {
     ...{ identity: empty, agents: empty, support: empty },
-    ...{ provisioner: empty, reconciler: empty, mailer: empty },
+    ...{ provisioner: empty, reconciler: empty, mailer: empty, archivist: empty },
   }
   const app = new App({ outdir: join(folder, 'out'), analyticsReporting: false })
   const { controlPlane } = createStacks(app, parseDeployConfig(WORKING), '0.0.0-test', bundles)
