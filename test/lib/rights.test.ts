@@ -10,7 +10,15 @@ import { createStacks } from '../../lib/vestibule.ts'
 import { WORKING } from '../support/assembly.ts'
 
 /** What may be done to anything at all, because IAM knows no resource for it or none yet. */
-const WITHOUT_RESOURCE = ['ec2:DescribeInstances', 'kms:CreateKey', 'kms:TagResource', 'sts:GetWebIdentityToken']
+const WITHOUT_RESOURCE = [
+  'ec2:DescribeInstances',
+  'kms:CreateKey',
+  'kms:ListAliases',
+  'kms:ListKeys',
+  'kms:TagResource',
+  'secretsmanager:ListSecrets',
+  'sts:GetWebIdentityToken',
+]
 
 const folder = mkdtempSync(join(tmpdir(), 'vestibule-rights-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
