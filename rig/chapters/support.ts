@@ -14,9 +14,12 @@ import type { Agents } from './journey.ts'
 const SESSION_END_SECONDS = 60
 const TOLD_SECONDS = 60
 
+/** ssh's own word for "not let in". */
+const NOT_LET_IN = 255
+
 const assertRefused = ({ status, stderr }: Ran, what: string): void => {
-  assert.equal(status, 255, what)
-  assert.match(stderr, /Permission denied/, what)
+  assert.equal(status, NOT_LET_IN, what)
+  assert.match(stderr, /Permission denied \(publickey\)/, what)
 }
 
 const checkLogin = async ({ report }: Rig, engineer: Engineer, { ana, bob }: Agents): Promise<void> => {
@@ -27,6 +30,8 @@ const checkLogin = async ({ report }: Rig, engineer: Engineer, { ana, bob }: Age
     assert.equal(stdout, `support\nip-${ana.machine().link.address.replaceAll('.', '-')}\n`)
   })
   await report.check('it is refused on a second agent', async () => {
+    const own = await engineer.ssh(bob.machine(), await engineer.certify(bob), 'true')
+    assert.equal(own.status, 0, 'its own certificate gets in there')
     assertRefused(await engineer.ssh(bob.machine(), identity, 'id'), 'bob')
   })
   await report.check('it is refused for root and for every other user', async () => {
@@ -75,7 +80,11 @@ const checkForwarding = async ({ report }: Rig, engineer: Engineer, ana: RigAgen
 
 const checkReach = async ({ report }: Rig, engineer: Engineer, ana: RigAgent): Promise<void> => {
   const identity = await engineer.certify(ana)
-  const tried = (command: string): Promise<Ran> => engineer.ssh(ana.machine(), identity, command)
+  const tried = async (command: string): Promise<Ran> => {
+    const ran = await engineer.ssh(ana.machine(), identity, command)
+    assert.notEqual(ran.status, NOT_LET_IN, `${command}: ${ran.stderr}`)
+    return ran
+  }
   await report.check(
     'the support user cannot read the tenant’s credentials, nor the agent’s memory or folder',
     async () => {
