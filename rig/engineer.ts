@@ -23,6 +23,8 @@ export interface SshIdentity {
 interface How {
   user?: string
   options?: readonly string[]
+  /** Variables for ssh itself, as NAME=value. */
+  environment?: readonly string[]
 }
 
 const NO_HABITS = [
@@ -54,7 +56,8 @@ export const createEngineer = ({ house }: Rig, browser: Browser) => {
     browser.post('/api/support/certificates', { agentId: agent.id, publicKey, reason: REASON, minutes })
 
   const words = (machine: Machine, identity: SshIdentity, command: string | null, how: How): string[] => [
-    ...['ssh', ...NO_HABITS, '-i', identity.key, ...(how.options ?? [])],
+    // ssh takes the first value that it is given for an option.
+    ...['env', ...(how.environment ?? []), 'ssh', ...(how.options ?? []), ...NO_HABITS, '-i', identity.key],
     ...(identity.certificate === undefined ? [] : ['-o', `CertificateFile=${identity.certificate}`]),
     `${how.user ?? 'support'}@${machine.link.address}`,
     ...(command === null ? [] : [command]),
@@ -94,6 +97,13 @@ export const createEngineer = ({ house }: Rig, browser: Browser) => {
         `${identity.key}.pub`,
       ])
       return { ...identity, certificate: `${identity.key}-cert.pub` }
+    },
+    /** An ssh-agent to be forwarded, with nothing in it. */
+    startKeyAgent: async (): Promise<{ socket: string; stop: () => Promise<string> }> => {
+      const socket = join(folder, 'agent')
+      const started = await mustRun(['ssh-agent', '-a', socket])
+      const [, pid = ''] = /SSH_AGENT_PID=(\d+)/.exec(started) ?? []
+      return { socket, stop: () => mustRun(['kill', pid]) }
     },
     ssh: (machine: Machine, identity: SshIdentity, command: string | null, how: How = {}): Promise<Ran> =>
       run(words(machine, identity, command, how), { timeoutSeconds: 150 }),

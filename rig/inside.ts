@@ -32,23 +32,33 @@ const sweep = async (): Promise<void> => {
 const [, , image = '', ...named] = process.argv
 const isWanted = (name: string): boolean => named.length === 0 || named.includes(name)
 
+/** A chapter that breaks off is a failure, and no reason to leave out the ones after it. */
+const runChapter = async (name: string, run: () => Promise<unknown>): Promise<void> => {
+  if (!isWanted(name)) return
+  try {
+    await run()
+  } catch (error) {
+    await report.check(`${name} comes to its end`, () => Promise.reject(error))
+  }
+}
+
 const runAgentChapters = async (rig: Rig): Promise<void> => {
   const agents = await journey(rig)
-  const expiring = isWanted('proofs') ? await takeExpiring(agents) : null
-  if (isWanted('machine-inside')) await machineInside(rig, agents)
-  if (isWanted('one-way')) await oneWay(rig, agents)
-  if (isWanted('credentials')) await credentials(rig, agents)
-  if (isWanted('support')) await support(rig, agents)
-  if (expiring !== null) await proofs(rig, agents, expiring)
-  if (isWanted('tampering')) await tampering(rig, agents)
-  if (isWanted('lifecycle')) await lifecycle(rig, agents)
+  const expiring = await takeExpiring(agents)
+  await runChapter('machine-inside', () => machineInside(rig, agents))
+  await runChapter('one-way', () => oneWay(rig, agents))
+  await runChapter('credentials', () => credentials(rig, agents))
+  await runChapter('support', () => support(rig, agents))
+  await runChapter('proofs', () => proofs(rig, agents, expiring))
+  await runChapter('tampering', () => tampering(rig, agents))
+  await runChapter('lifecycle', () => lifecycle(rig, agents))
 }
 
 const runChapters = async (rig: Rig): Promise<void> => {
-  if (isWanted('surroundings')) await surroundings(rig)
+  await runChapter('surroundings', () => surroundings(rig))
   if (CHAPTER_NAMES.some((name) => isWanted(name) && !['surroundings', 'burst'].includes(name)))
     await runAgentChapters(rig)
-  if (isWanted('burst')) await burst(rig.report)
+  await runChapter('burst', () => burst(rig.report))
 }
 
 const report = createReport()

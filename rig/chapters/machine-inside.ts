@@ -38,16 +38,11 @@ const checkUnit = async (rig: Rig, ana: RigAgent): Promise<void> => {
     assert.ok(Number(exposure) <= MAX_EXPOSURE, `it is ${exposure}`)
   })
   await report.check('what the agent runs can write in the agent’s own folder and nowhere else', async () => {
-    const places = [
-      '/etc',
-      '/usr/local/bin',
-      '/opt/vestibule/current',
-      '/var/lib/vestibule',
-      '/var/log',
-      '/root',
-      '/home',
-    ]
-    const tried = places.map((place) => `touch ${place}/x 2>/dev/null && echo ${place}`).join('; ')
+    // Anybody may write there, so that it is the unit that stands in the way.
+    await mustPrint(ana, ['mkdir', '--mode=1777', '/srv/open'])
+    const tried = ['/srv/open', '/etc', '/opt/vestibule/current', '/var/lib/vestibule', '/root', '/home']
+      .map((place) => `touch ${place}/x 2>/dev/null && echo ${place}`)
+      .join('; ')
     const { output } = await askToRun(rig, `touch $HOME/x && echo own; ${tried}; true`)
     assert.equal(output.trim(), 'own')
   })
