@@ -76,7 +76,7 @@ const summarise = (
 
 /** Learns ids, codes and cursors for later requests, and plants what was shown to nobody but this caller. */
 const learn = (
-  { planted, pools, passwordOf }: FuzzWorld,
+  { planted, pools, passwordOf, noteRole }: FuzzWorld,
   { caller, method, target, body }: FuzzRequest,
   answer: FuzzAnswer,
 ): void => {
@@ -93,6 +93,7 @@ const learn = (
   pools.add('cursors', said.nextCursor)
   if (caller.tenant !== null) pools.add(`agents of ${caller.tenant}`, said.agent?.id)
   pools.add('accounts', said.account?.id)
+  if (method === 'PATCH') noteRole(said.account?.id, said.account?.role)
   for (const session of said.sessions ?? []) pools.add('sessions', session.id)
   pools.add('tokens', said.token?.id)
   pools.add('invites', said.invite?.id)
