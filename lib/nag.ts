@@ -56,7 +56,7 @@ export const listSuppressions = ({ data, web, controlPlane, observability }: Sta
       rule: 'IAM5',
       findings: ['Resource::*'],
       reason:
-        'ec2:DescribeInstances and sts:GetWebIdentityToken know no resources; kms:CreateKey has none yet and is held by a tag that the request must carry.',
+        'ec2:DescribeInstances, sts:GetWebIdentityToken, secretsmanager:ListSecrets, kms:ListKeys and kms:ListAliases know no resources and give no content; kms:CreateKey has none yet and is held by a tag that the request must carry.',
     },
     {
       resources: launchers,
@@ -69,7 +69,7 @@ export const listSuppressions = ({ data, web, controlPlane, observability }: Sta
       rule: 'IAM5',
       findings: [anyOf(controlPlane, 'kms', 'key')],
       reason:
-        'A tenant’s key is made at run time; each statement is held by the stage’s tag on the key and by the service that uses it.',
+        'A tenant’s key is made at run time; each statement is held by the stage’s tag on the key or by the service that uses it, but for reading tags and state, which tells whose a key is.',
     },
     {
       resources: [child(controlPlane, 'Provisioner/Role'), agents],

@@ -63,6 +63,7 @@ export const localLaunchSettings = (siteOrigin: string): LaunchSettings => ({
   supportSecurityGroupId: 'sg-support',
   stage: LOCAL_STAGE,
   region: EMBEDDED_PLACE.region,
+  quarantineSecurityGroupId: 'sg-quarantine',
   release: RUNTIME_HASH,
   // Stand-ins install nothing, so there is nothing that could be signed.
   releaseKey: '',

@@ -13,14 +13,17 @@ import { createAgentsDeps, createIdentityDeps } from '../lambdas/entry/deps.aws.
 import { createMailDeps } from '../lambdas/entry/mail-deps.aws.ts'
 import { createMailPost } from '../lambdas/entry/mail-post.aws.ts'
 import { createProvisioningDeps } from '../lambdas/entry/provisioning-deps.aws.ts'
+import { createSweepDeps } from '../lambdas/entry/sweep-deps.aws.ts'
 import { addAgentsRoutes } from '../lambdas/http/agents-routes.ts'
 import { createApp } from '../lambdas/http/app.ts'
 import { addIdentityRoutes } from '../lambdas/http/identity-routes.ts'
 import { addSupportRoutes } from '../lambdas/http/support-routes.ts'
 import type { AppEnv, Platform } from '../lambdas/http/request.ts'
 import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
+import { createCertificateStore } from '../lambdas/support/certificate-store.aws.ts'
 import { createSupportCa, createTrustedCas } from '../lambdas/support/support-ca.aws.ts'
-import { reconcile } from '../lambdas/provisioning/reconcile.ts'
+import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
+import { runPass } from '../lambdas/provisioning/run-pass.ts'
 import type { CallHook } from './aws/service.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
 import { ensureInstallation, LOCAL_MAIL, LOCAL_STAGE, localLaunchSettings, localNames } from './installation.ts'
@@ -38,6 +41,8 @@ export interface ProductOptions {
   logger: Logger
   /** Sees every AWS call of this instance of the product: counts, faults, crashes. */
   hook?: CallHook
+  /** What machines are made of, where they are more than stand-ins. */
+  launch?: Partial<LaunchSettings>
   /** Tests hash cheaply; the deployed wiring and `npm start` leave this out. */
   scryptCost?: ScryptCost
 }
@@ -47,7 +52,7 @@ export const createProduct = async (options: ProductOptions) => {
   const { aws, siteOrigin, platform, clock, pause, random, logger } = options
   const clients = aws.createClients(options.hook)
   const names = localNames(siteOrigin, options.version)
-  const settings = localLaunchSettings(siteOrigin)
+  const settings = { ...localLaunchSettings(siteOrigin), ...options.launch }
   const ambient = { clock, random, logger }
   const { launchesUrl, othersUrl, deadLetterUrl } = await ensureInstallation(aws.createClients(), names)
   const proof = { keys: aws.proofKeys, issuer: aws.proofIssuer, audience: proofAudience(siteOrigin) }
@@ -57,6 +62,7 @@ export const createProduct = async (options: ProductOptions) => {
   const archiving = createArchiveDeps(clients, names, ambient)
   const deps = {
     ...createIdentityDeps(clients, names, { ...ambient, passwords, postMail }),
+    certificates: createCertificateStore({ dynamo: clients.dynamo, agentsTable: names.agentsTable }),
     ca: createSupportCa({ kms: clients.kms, keyId: names.supportCaKey }),
     ...createAgentsDeps(clients, names, ambient, {
       proof,
@@ -66,6 +72,7 @@ export const createProduct = async (options: ProductOptions) => {
     }),
   }
   const provisioning = createProvisioningDeps(clients, names, settings, { ...ambient, pause })
+  const reconciling = { ...provisioning, ...createSweepDeps(clients, names) }
   const app: Hono<AppEnv> = createApp([addIdentityRoutes, addAgentsRoutes, addSupportRoutes], deps, platform)
   const workOff = (queueUrl: string) =>
     createWorker({ sqs: clients.sqs, queueUrl, deadLetterUrl, deps: provisioning, logger })
@@ -83,7 +90,7 @@ export const createProduct = async (options: ProductOptions) => {
     deadLetterUrl,
     workLaunches: workOff(launchesUrl),
     workOthers: workOff(othersUrl),
-    reconcile: () => reconcile(provisioning),
+    reconcile: () => runPass(reconciling),
     mail,
     sendMail: () => sendDueMail(mail),
     archive: () => archiveTrail(archiving),

@@ -21,13 +21,8 @@ export const localPlatform: Platform = {
   },
 }
 
-const refuseHost = (): Response => {
-  const requestId = systemRandom.bytes(12).toString('hex')
-  const response = toErrorResponse({ code: 'misdirected', reason: 'host' }, requestId)
-  response.headers.set('x-request-id', requestId)
-  response.headers.set('cache-control', 'no-store')
-  return response
-}
+const refuseHost = (): Response =>
+  toErrorResponse({ code: 'misdirected', reason: 'host' }, systemRandom.bytes(12).toString('hex'))
 
 /**
  * Serves API and site on the loopback interface only, under one origin. A request that names another host is turned away

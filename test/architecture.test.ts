@@ -204,6 +204,8 @@ describe('the house', () => {
       'agent/runtime/slack-connection.ts',
       'agent/runtime/slack-socket.ts',
       'agent/runtime/slack.ts',
+      'agent/supervisor/control-plane.ts',
+      'agent/supervisor/credentials-file.ts',
       'lambdas/accounts/password-hash.ts',
       'lambdas/accounts/password-policy.ts',
       'lambdas/agents/onboard-agent.ts',

@@ -15,7 +15,8 @@ export const STATUS_WORDS: Record<AgentStatus, string> = {
   failed: 'Failed',
 }
 
-export const UNREACHABLE_WORD = 'Unreachable'
+const UNREACHABLE_WORD = 'Unreachable'
+const QUARANTINED_WORD = 'Quarantined'
 const UNREACHABLE_SENTENCE =
   'The machine has not been heard for three minutes. It may come back by itself; if it does not, stop and start it.'
 
@@ -52,3 +53,20 @@ export const statusSentence = ({
 const PASSING: readonly AgentStatus[] = ['requested', 'launching', 'booting', 'stopping', 'starting', 'deleting']
 
 export const isPassing = (status: AgentStatus): boolean => PASSING.includes(status)
+
+/** Whether its machine is there to be used. */
+export const isUp = (status: AgentStatus): boolean => status === 'booting' || status === 'ready'
+
+/** Cut off because its machine did not run what it was given. */
+export const isQuarantined = ({ status, reason }: Pick<AgentBody, 'status' | 'reason'>): boolean =>
+  status === 'failed' && reason?.code === 'quarantined'
+
+/** Whether what is shown of an agent will change by itself soon. */
+export const isMoving = (agent: Pick<AgentBody, 'status' | 'reason' | 'isolatedAt'>): boolean =>
+  isPassing(agent.status) || (isQuarantined(agent) && agent.isolatedAt === undefined)
+
+/** The state of an agent in a word or two. */
+export const stateWords = (agent: Pick<AgentBody, 'status' | 'reason' | 'unreachableSince'>): string => {
+  if (agent.unreachableSince !== undefined) return UNREACHABLE_WORD
+  return isQuarantined(agent) ? QUARANTINED_WORD : STATUS_WORDS[agent.status]
+}

@@ -1,4 +1,5 @@
 import type { CredentialKind } from '../lambdas/contract/credential-kinds.ts'
+import type { AgentNotice } from '../lambdas/contract/instance.ts'
 
 /** What the product calls things in front of people. */
 
@@ -13,6 +14,28 @@ export const KIND_NAMES: Record<CredentialKind, string> = {
 export const isKind = (text: string): text is CredentialKind => text in KIND_NAMES
 
 export const KINDS = Object.keys(KIND_NAMES).filter(isKind)
+
+/** What an agent may have to do without, and what to do about it. */
+export const NOTICE_WORDS: Record<AgentNotice, { message: string; nextStep: string }> = {
+  claude_missing: {
+    message: 'Claude Code is not on its machine, so it cannot answer anybody.',
+    nextStep:
+      'Ask your admin: what machines are given has to hold it. After that, delete this agent and onboard it anew.',
+  },
+  git_missing: {
+    message: 'git is not on its machine, so it cannot fetch or send code.',
+    nextStep: 'Ask your admin: what machines are given has to hold it.',
+  },
+  gh_missing: {
+    message: 'GitHub’s command gh is not on its machine: it can work with code, but not with issues and pull requests.',
+    nextStep: 'Ask your admin: what machines are given has to hold it.',
+  },
+  slack_refused: {
+    message: 'Slack refused its tokens, so nobody can talk to it there.',
+    nextStep:
+      'See in Slack that the app is installed and that Socket Mode is on, then replace the Slack bot token and the Slack app token below.',
+  },
+}
 
 const RULES: Record<string, string> = {
   required: 'Enter this.',

@@ -44,7 +44,6 @@ const bundleCode = async (into: string): Promise<void> => {
     await build.write({
       dir: into,
       format: 'esm',
-      minify: true,
       entryFileNames: '[name].mjs',
       codeSplitting: false,
     })

@@ -1,11 +1,13 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
+import { batchGet } from '../aws/batch-get.aws.ts'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import { queryIndexPage, queryPage } from '../aws/paging.aws.ts'
 import { transact, type WriteAction } from '../aws/transact.aws.ts'
 import { AgentBody, AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS } from '../contract/credential-kinds.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
+import { AgentNotice } from '../contract/instance.ts'
 import {
   agentKey,
   agentNameKey,
@@ -32,6 +34,7 @@ const StoredAgent: z.ZodMiniType<Agent> = z.object({
   reason: z.optional(AgentReason),
   supportAccess: z.boolean(),
   supportPathOpen: z.boolean(),
+  supportPathPending: z.optional(z.boolean()),
   credentials: z.object({
     claudeCodeToken: CredentialStateRow,
     anthropicApiKey: CredentialStateRow,
@@ -55,12 +58,14 @@ const StoredAgent: z.ZodMiniType<Agent> = z.object({
   bootStep: z.optional(z.string()),
   release: z.optional(z.string()),
   runtimeHash: z.optional(z.string()),
+  notices: z.optional(z.array(AgentNotice)),
   lastSeenAt: z.optional(z.string()),
   timeline: z.array(z.object({ status: AgentStatus, at: z.string() })),
   createdAt: z.string(),
   updatedAt: z.string(),
   turnAt: z.optional(z.string()),
   cleared: z.optional(z.boolean()),
+  isolatedAt: z.optional(z.string()),
   lookAt: z.optional(z.string()),
   version: z.number(),
 })
@@ -72,6 +77,8 @@ const PASSING = 'PASSING'
 /** Apart from the others, so that thousands in the line for machines keep nobody else waiting. */
 const IN_LINE = 'IN_LINE'
 const SUPPORTED = 'SUPPORTED'
+
+const KEYS_PER_READ = 100
 
 const toItem = (agent: Agent) => ({
   ...agentKey(agent.tenantId, agent.agentId),
@@ -118,6 +125,20 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
   return {
     read: readAgent,
 
+    /** Several at once, by their ids; one that is not there is not in the answer. */
+    readMany: async (ids: readonly Pick<Agent, 'tenantId' | 'agentId'>[]): Promise<Map<AgentId, Agent>> => {
+      // One call takes a hundred keys, none of them twice (Amazon DynamoDB API reference, BatchGetItem).
+      const keys = [...new Map(ids.map(({ tenantId, agentId }) => [agentId, agentKey(tenantId, agentId)])).values()]
+      const found = new Map<AgentId, Agent>()
+      for (let from = 0; from < keys.length; from += KEYS_PER_READ) {
+        for (const row of await batchGet(dynamo, random, agentsTable, keys.slice(from, from + KEYS_PER_READ))) {
+          const agent = row === null ? null : StoredAgent.parse(row)
+          if (agent !== null) found.set(agent.agentId, agent)
+        }
+      }
+      return found
+    },
+
     list: (tenantId: TenantId, page: Page, withDeleted: boolean) => {
       const { pk } = agentKey(tenantId, AgentId.parse(`agt_${'0'.repeat(26)}`))
       return queryPage(
@@ -163,8 +184,8 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
         dynamo.send(
           new QueryCommand({
             TableName: agentsTable,
-            KeyConditionExpression: 'pk = :pk',
-            ExpressionAttributeValues: { ':pk': launchAttemptKey(agentId, 1).pk },
+            KeyConditionExpression: 'pk = :pk AND begins_with(sk, :attempts)',
+            ExpressionAttributeValues: { ':pk': launchAttemptKey(agentId, 1).pk, ':attempts': 'ATTEMPT#' },
             Limit: 1,
           }),
         ),

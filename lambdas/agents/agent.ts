@@ -2,8 +2,10 @@ import type { AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-kinds.ts'
 import { PASSING_STATE_SECONDS, SILENCE_SECONDS, WORKER_SECONDS } from '../contract/facts.ts'
 import type { AgentId, TenantId } from '../contract/ids.ts'
+import type { AgentNotice } from '../contract/instance.ts'
 import { addSeconds } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
+import { isQuarantined } from './failure-reasons.ts'
 
 /** Pure: no I/O, no clock. Instants of an agent are ISO 8601 text, as they are stored and shown. */
 
@@ -38,6 +40,8 @@ export interface Agent {
   /** The tenant's choice, and whether the instance's security groups follow it yet. */
   supportAccess: boolean
   supportPathOpen: boolean
+  /** While the path is open on the row but nobody knows yet that the groups are set. */
+  supportPathPending?: boolean
   credentials: Record<CredentialKind, CredentialState>
   secretVersionId?: string
   /** The newest version of the secret that this row knows, and where today's count of writes began. */
@@ -55,6 +59,8 @@ export interface Agent {
   release?: string
   /** The release that the machine says it has. */
   runtimeHash?: string
+  /** What the machine says that the agent has to do without. */
+  notices?: AgentNotice[]
   lastSeenAt?: string
   timeline: { status: AgentStatus; at: string }[]
   createdAt: string
@@ -63,6 +69,8 @@ export interface Agent {
   turnAt?: string
   /** True when nothing of a failed agent's machine is left. */
   cleared?: boolean
+  /** When a quarantined agent's machine was cut off; until then that is still owed. */
+  isolatedAt?: string
   /** From when on the reconciler looks at this agent: at once while it passes or owes work, later while it runs. */
   lookAt?: string
   version: number
@@ -104,10 +112,15 @@ export const deadlineOf = (agent: Agent): Date | null =>
 /** True for an agent that only the launch queue need look at: it waits for its turn and owes nothing else. */
 export const isInLine = (agent: Agent): boolean => waitsForTurn(agent) && Object.keys(agent.pendingMerges).length === 0
 
+/** Whether the machine's groups are known to be what the tenant chose. */
+export const followsSupportChoice = ({ supportAccess, supportPathOpen, supportPathPending }: Agent): boolean =>
+  supportPathOpen === supportAccess && !(supportPathOpen && supportPathPending === true)
+
 const owesWork = (agent: Agent): boolean => {
   if (Object.keys(agent.pendingMerges).length > 0) return true
+  if (isQuarantined(agent)) return agent.isolatedAt === undefined
   if (agent.status === 'failed') return agent.attempt > 0 && agent.cleared !== true
-  return agent.instance !== undefined && agent.supportPathOpen !== agent.supportAccess
+  return agent.instance !== undefined && !followsSupportChoice(agent)
 }
 
 /** A running agent that has not been heard for as long as it takes to worry. */
@@ -138,7 +151,7 @@ export const transition = (
 ): Result<Agent, WrongState> => {
   if (!NEXT[agent.status].includes(to)) return fail({ reason: 'wrong_state', status: agent.status })
   const at = now.toISOString()
-  const { reason: _, cleared: __, turnAt: ___, ...rest } = agent
+  const { reason: _, cleared: __, turnAt: ___, isolatedAt: ____, ...rest } = agent
   const moved: Agent = {
     ...rest,
     ...(reason === undefined ? {} : { reason }),

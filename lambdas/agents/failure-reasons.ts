@@ -1,4 +1,4 @@
-import type { AgentReason } from '../contract/agents.ts'
+import type { AgentReason, AgentStatus } from '../contract/agents.ts'
 
 /** Why an agent is where it did not want to be, in a tenant's words, each with what to do next. */
 export const FAILURE_REASONS = {
@@ -34,9 +34,18 @@ export const FAILURE_REASONS = {
     message: 'The machine did not start in time.',
     nextStep: 'Choose Try again for a fresh machine. Your credentials are kept.',
   },
+  quarantined: {
+    message: 'The software on the machine is not what we put there, so we cut the machine off.',
+    nextStep:
+      'Replace this agent’s tokens where you made them (Anthropic, GitHub, Slack) and here. Then choose Try again for a fresh machine, or delete the agent. Until then the machine is kept, so that it can be looked at.',
+  },
 } as const satisfies Record<string, { message: string; nextStep: string }>
 
 export type FailureCode = keyof typeof FAILURE_REASONS
+
+/** Cut off because its machine did not run what it was given. */
+export const isQuarantined = ({ status, reason }: { status: AgentStatus; reason?: AgentReason }): boolean =>
+  status === 'failed' && reason?.code === ('quarantined' satisfies FailureCode)
 
 export const failureReason = (code: FailureCode): AgentReason => ({ code, ...FAILURE_REASONS[code] })
 

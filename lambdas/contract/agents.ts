@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { CREDENTIAL_KINDS, credentialRule, type CredentialKind, MODEL_CREDENTIAL_KINDS } from './credential-kinds.ts'
 import { CREDENTIAL_MAX_CHARACTERS } from './facts.ts'
 import { AgentId, TenantId } from './ids.ts'
+import { AgentNotice } from './instance.ts'
 import { AgentName, Instant, intoSecret } from './text.ts'
 
 export const AgentStatus = z.enum([
@@ -42,9 +43,13 @@ export const AgentBody = z.strictObject({
   }),
   instance: z.optional(z.strictObject({ id: z.string(), type: z.string(), zone: z.string(), launchedAt: Instant })),
   bootStep: z.optional(z.string()),
+  /** What the agent has to do without, as its machine tells it; absent when there is nothing. */
+  notices: z.optional(z.array(AgentNotice)),
   lastSeenAt: z.optional(Instant),
   /** A machine that should be heard every half minute and was not for three: since when. */
   unreachableSince: z.optional(Instant),
+  /** Since when the machine of a quarantined agent reaches nothing and reads no credentials. */
+  isolatedAt: z.optional(Instant),
   timeline: z.array(z.strictObject({ status: AgentStatus, at: Instant })),
   createdAt: Instant,
   updatedAt: Instant,

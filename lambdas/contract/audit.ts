@@ -36,6 +36,8 @@ export const AuditAction = z.enum([
   'agent.support_access_on',
   'agent.support_access_off',
   'support.certificate_issued',
+  'support.session_opened',
+  'support.session_closed',
   'agent.stop_requested',
   'agent.start_requested',
   'agent.retry_requested',
@@ -45,9 +47,11 @@ export const AuditAction = z.enum([
   'agent.ready',
   'agent.stopped',
   'agent.failed',
+  'agent.quarantined',
   'agent.deleted',
   'agent.enrolled',
   'agent.enroll_refused',
+  'stray.ended',
 ])
 export type AuditAction = z.infer<typeof AuditAction>
 

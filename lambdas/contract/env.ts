@@ -36,6 +36,7 @@ const launching = {
   INSTANCE_TYPE: name,
   AGENT_SECURITY_GROUP: name,
   SUPPORT_SECURITY_GROUP: name,
+  QUARANTINE_SECURITY_GROUP: name,
   /** What new machines install: the SHA-256 of a release's signed list. */
   AGENT_RELEASE: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
   /** The public key that it must be signed for: SPKI in DER, as base64. */

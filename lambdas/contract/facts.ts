@@ -82,6 +82,11 @@ export const PASSING_STATE_SECONDS = {
 /** A running agent that was silent for so long is looked at. */
 export const SILENCE_SECONDS = 3 * MINUTE
 
+/** How often the reconciler looks for keys, secrets and machines of ours that nobody owns: once in so long for each kind. */
+export const STRAY_SWEEP_SECONDS = HOUR
+/** Nothing younger is a stray, and a stray is ended so long after it was first seen: longer than any onboarding, merge or launch. */
+export const STRAY_GRACE_SECONDS = 30 * MINUTE
+
 /** An instance proves itself with a token this old at most (STS GetWebIdentityToken allows 60 to 3600 seconds). */
 export const INSTANCE_PROOF_SECONDS = 300
 export const AGENT_VOLUME_GIGABYTES = 16

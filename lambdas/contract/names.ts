@@ -41,13 +41,29 @@ export const launchAttemptKey = (agentId: AgentId, attempt: number) => ({
   pk: `AGENT#${agentId}`,
   sk: `ATTEMPT#${String(attempt).padStart(6, '0')}`,
 })
+export const supportCertificateKey = (agentId: AgentId, serial: string) => ({
+  pk: `AGENT#${agentId}`,
+  sk: `CERTIFICATE#${serial}`,
+})
+export const supportReportKey = (agentId: AgentId, reportId: string) => ({
+  pk: `AGENT#${agentId}`,
+  sk: `REPORT#${reportId}`,
+})
 export const instanceKey = (instanceId: string) => ({ pk: `INSTANCE#${instanceId}`, sk: 'INSTANCE' })
+
+/** What kinds of things are made at run time, by names and tags of ours, and could be left without an owner. */
+export const STRAY_KINDS = ['key', 'secret', 'instance'] as const
+export type StrayKind = (typeof STRAY_KINDS)[number]
+export const strayPartition = (kind: StrayKind) => `STRAY#${kind}`
+export const strayKey = (kind: StrayKind, id: string) => ({ pk: strayPartition(kind), sk: id })
 
 export const limitKey = (kind: string, subject: string, window: number) => ({
   pk: `LIMIT#${kind}#${sha256Hex(subject)}#${window}`,
 })
 /** One row: whose turn it is to ask EC2 for a machine. Beside `LIMIT#`, which functions that answer strangers may write. */
 export const launchPaceKey = { pk: 'PACE#LAUNCH' } as const
+/** One row: when each kind of stray was last looked for. */
+export const straySweepKey = { pk: 'PACE#STRAYS' } as const
 export const proofKey = (jti: string) => ({ pk: `PROOF#${sha256Hex(jti)}` })
 
 /** Padded, so that texts sort as the numbers do. */
@@ -65,8 +81,11 @@ export const AUDIT_SEGMENTS_PREFIX = 'audit/'
 export const auditSegmentKey = (chain: string, from: number): string =>
   `${AUDIT_SEGMENTS_PREFIX}${chain}/${auditSegmentName(from)}`
 
+/** What the names of all agents' secrets begin with, or of one tenant's. */
+export const agentSecretPrefix = (stage: string, tenantId?: TenantId) =>
+  `vestibule/${stage}/tenant/${tenantId === undefined ? '' : `${tenantId}/`}`
 export const agentSecretName = (stage: string, tenantId: TenantId, agentId: AgentId) =>
-  `vestibule/${stage}/tenant/${tenantId}/agent/${agentId}`
+  `${agentSecretPrefix(stage, tenantId)}agent/${agentId}`
 export const tenantKeyAlias = (stage: string, tenantId: TenantId) => `alias/vestibule/${stage}/tenant/${tenantId}`
 /** What binds a sealed invite link to its invite; the policies of both sides pin the purpose. */
 export const inviteMailContext = (stage: string, inviteId: InviteId) => ({

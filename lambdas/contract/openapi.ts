@@ -33,7 +33,7 @@ const ACCESS_ERRORS: Record<Operation['access'], readonly ErrorCode[]> = {
 const errorAnswers = (operation: Operation, isUnsafe: boolean) => {
   const access = ACCESS_ERRORS[operation.access]
   const unsafe: ErrorCode[] = isUnsafe && operation.access !== 'instance' ? ['cross_site'] : []
-  const body: ErrorCode[] = operation.body === null ? [] : ['too_large', 'unsupported_media_type']
+  const body: ErrorCode[] = isUnsafe ? ['too_large', 'unsupported_media_type'] : []
   const codes = [...new Set([...COMMON_ERRORS, ...access, ...unsafe, ...body, ...operation.errors])]
   const byStatus = Map.groupBy(codes, (code) => operation.errorStatus[code] ?? ERROR_STATUS[code])
   return Object.fromEntries(

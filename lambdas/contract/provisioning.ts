@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { AgentId, ProvisionRequestId, TenantId } from './ids.ts'
 import { Instant } from './text.ts'
 
-export const PROVISION_VERBS = ['launch', 'stop', 'start', 'delete', 'support'] as const
+export const PROVISION_VERBS = ['launch', 'stop', 'start', 'delete', 'support', 'quarantine'] as const
 /** The verbs that ask for no new machine, and so wait for no turn. */
 export const QUICK_VERBS = PROVISION_VERBS.filter((verb) => verb !== 'launch')
 

@@ -5,6 +5,7 @@ import {
   PutSecretValueCommand,
   type SecretsManagerClient,
   TagResourceCommand,
+  UntagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod/mini'
 import { callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
@@ -243,6 +244,13 @@ export const createCredentialVault = (deps: { secrets: SecretsManagerClient; ran
         secrets.send(
           new TagResourceCommand({ SecretId: secretId, Tags: [{ Key: TAGS.instanceArn, Value: instanceArn }] }),
         ),
+      )
+    },
+
+    /** Lets no instance read the secret any more. One that is gone or scheduled for deletion is read by none. */
+    unbind: async (secretId: string): Promise<void> => {
+      await tryAws('secretsmanager', ['ResourceNotFoundException', 'InvalidRequestException'], () =>
+        secrets.send(new UntagResourceCommand({ SecretId: secretId, TagKeys: [TAGS.instanceArn] })),
       )
     },
 

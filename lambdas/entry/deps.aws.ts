@@ -14,6 +14,8 @@ import { createLimiter } from '../limits/limiter.aws.ts'
 import { createAttemptStore } from '../provisioning/attempt-store.aws.ts'
 import { createSessionKeySource } from '../sessions/session-keys.aws.ts'
 import { createSessionStore } from '../sessions/session-store.aws.ts'
+import { createCertificateStore } from '../support/certificate-store.aws.ts'
+import { recordSessions } from '../support/record-sessions.ts'
 import { createTokenStore } from '../tokens/token-store.aws.ts'
 
 /** Joins clients, names and stores for what answers HTTP. Lambda entries, the local server and the tests all come here. */
@@ -71,6 +73,7 @@ export const createSupportDeps = (
 ): SupportDeps => ({
   ...createCommonDeps(clients, names, ambient),
   agents: createAgentStore({ dynamo: clients.dynamo, agentsTable: names.agentsTable, random: ambient.random }),
+  certificates: createCertificateStore({ dynamo: clients.dynamo, agentsTable: names.agentsTable }),
   ca,
 })
 
@@ -94,11 +97,14 @@ export const createAgentsDeps = (
   const { dynamo, secrets } = clients
   const { agentsTable } = names
   const { random } = ambient
+  const common = createCommonDeps(clients, names, ambient)
+  const certificates = createCertificateStore({ dynamo, agentsTable })
   return {
-    ...createCommonDeps(clients, names, ambient),
+    ...common,
     agents: createAgentStore({ dynamo, agentsTable, random }),
     attempts: createAttemptStore({ dynamo, agentsTable }),
     vault: createCredentialVault({ secrets, random }),
+    recordSessions: (input) => recordSessions({ certificates, audit: common.audit }, input),
     ...given,
     agentsPerTenant: names.agentsPerTenant,
   }

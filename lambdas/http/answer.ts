@@ -1,7 +1,7 @@
 import type { AppContext } from './request.ts'
 
 /** Headers of every API answer: never cached, never framed, never guessed at. */
-const API_HEADERS: Record<string, string> = {
+export const API_HEADERS: Record<string, string> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
   'x-content-type-options': 'nosniff',

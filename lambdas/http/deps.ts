@@ -14,8 +14,10 @@ import type { PostInviteMail } from '../invites/post-invite-mail.ts'
 import type { Limiter } from '../limits/limiter.aws.ts'
 import type { AttemptStore } from '../provisioning/attempt-store.aws.ts'
 import type { ProofVerifier } from '../provisioning/instance-proof.ts'
+import type { HeartbeatDeps } from '../provisioning/record-heartbeat.ts'
 import type { SessionKeySource } from '../sessions/session-keys.aws.ts'
 import type { SessionStore } from '../sessions/session-store.aws.ts'
+import type { CertificateStore } from '../support/certificate-store.aws.ts'
 import type { SupportCa } from '../support/support-ca.aws.ts'
 import type { TokenStore } from '../tokens/token-store.aws.ts'
 
@@ -42,7 +44,7 @@ export type IdentityDeps = CommonDeps & {
   postMail: PostInviteMail | null
 }
 
-export type SupportDeps = CommonDeps & { agents: AgentStore; ca: SupportCa }
+export type SupportDeps = CommonDeps & { agents: AgentStore; certificates: CertificateStore; ca: SupportCa }
 
 export type AgentsDeps = CommonDeps & {
   agents: AgentStore
@@ -51,7 +53,7 @@ export type AgentsDeps = CommonDeps & {
   tenantKeys: TenantKeys
   requests: Pick<ProvisionRequests, 'put'>
   proof: ProofVerifier
-  /** Lines for sshd's TrustedUserCAKeys. */
-  trustedCas: () => Promise<string[]>
+  trustedCas: HeartbeatDeps['trustedCas']
+  recordSessions: HeartbeatDeps['recordSessions']
   agentsPerTenant: number
 }

@@ -16,6 +16,7 @@ import type { RevokeInviteFailure } from '../invites/revoke-invite.ts'
 import type { RateLimited } from '../limits/limiter.aws.ts'
 import type { EnrollFailure } from '../provisioning/identify-instance.ts'
 import type { IssueCertificateFailure } from '../support/issue-certificate.ts'
+import { API_HEADERS } from './answer.ts'
 import { messageFor, type Refusal } from './errors.ts'
 
 /** Every expected failure of every use case. */
@@ -36,7 +37,7 @@ export type Failure =
   | EnrollFailure
   | IssueCertificateFailure
   | { reason: 'session_unknown' | 'session_forged' }
-  | { reason: 'token_unknown' | 'too_many_tokens' }
+  | { reason: 'token_unknown' | 'too_many_tokens' | 'session_ended' }
   | { reason: 'code_unknown' }
 
 /** The one map from failures to the wire. Several reasons share a code on purpose: the caller must not tell them apart. */
@@ -69,6 +70,7 @@ export const toRefusal = (failure: Failure): Refusal => {
     case 'code_unknown':
       return { code: 'invite_invalid', status: 404, reason }
     case 'session_forged':
+    case 'session_ended':
       return { code: 'unauthenticated', reason }
     case 'key_unusable':
       return { code: 'invalid_input', reason, issues: [{ path: 'publicKey', rule: 'ed25519_or_ecdsa_p256' }] }
@@ -147,6 +149,6 @@ export const toErrorAnswer = (refusal: Refusal, requestId: string) => {
 
 /** The same as a whole response, for places outside the app: a wrong host, an event that is none. */
 export const toErrorResponse = (refusal: Refusal, requestId: string): Response => {
-  const { text, ...init } = toErrorAnswer(refusal, requestId)
-  return new Response(text, init)
+  const { text, status, headers } = toErrorAnswer(refusal, requestId)
+  return new Response(text, { status, headers: { ...API_HEADERS, 'x-request-id': requestId, ...headers } })
 }

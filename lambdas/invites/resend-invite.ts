@@ -41,6 +41,9 @@ export const resendInvite = async (
       ...(mail === undefined ? [] : [{ refusal: 'invite_final', action: mail } as const]),
     ],
   })
-  if (!committed.ok) return committed
-  return ok({ invite: renewed, link })
+  if (committed.ok) return ok({ invite: renewed, link })
+  if (committed.failure.reason === 'invite_pending') return committed
+  // Sent again by somebody else meanwhile, or used or revoked: only the row can tell.
+  const current = await deps.invites.read(input.inviteId)
+  return current?.state === 'pending' ? resendInvite(deps, input) : committed
 }

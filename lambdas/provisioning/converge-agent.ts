@@ -1,7 +1,7 @@
 import type { TenantStore } from '../accounts/tenant-store.aws.ts'
-import { type Agent, transition, waitsForTurn, withLookAt } from '../agents/agent.ts'
+import { type Agent, followsSupportChoice, isSilent, transition, waitsForTurn, withLookAt } from '../agents/agent.ts'
 import { changeAgent, type ChangeAgentDeps } from '../agents/change-agent.ts'
-import { failureReason, type FailureCode, STOPPED_OUTSIDE } from '../agents/failure-reasons.ts'
+import { failureReason, type FailureCode, isQuarantined, STOPPED_OUTSIDE } from '../agents/failure-reasons.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
 import type { AgentReason, AgentStatus } from '../contract/agents.ts'
 import type { AuditAction } from '../contract/audit.ts'
@@ -112,7 +112,7 @@ const beginAttempt = async (deps: ProvisioningDeps, agent: Agent): Promise<Agent
   if (!(await clearLeftovers(deps, agent))) return null
   const volumeKeyArn = tenant.keyArn
   const attempt = freezeAttempt(deps.settings, { ...agent, volumeKeyArn }, agent.attempt + 1, deps.clock.now())
-  const { instance: _, bootStep: __, ...fresh } = agent
+  const { instance: _, bootStep: __, notices: ___, ...fresh } = agent
   return move(deps, fresh, {
     to: 'launching',
     action: 'agent.launching',
@@ -198,13 +198,18 @@ const launch = async (deps: ProvisioningDeps, agent: Agent, mayLaunch: MayLaunch
 const stopped = (deps: ProvisioningDeps, agent: Agent, reason?: AgentReason) =>
   move(deps, agent, { to: 'stopped', action: 'agent.stopped', reason })
 
-/** What EC2 says about a machine that should be running. Only its end or its stop changes anything. */
+/**
+ * What EC2 says about a machine that should be running. Only its end or its stop changes anything. EC2 forgets a machine an
+ * hour after its end; that it does not know one proves nothing by itself, and its end where the machine is silent too.
+ */
 const watchRunning = async (
   deps: ProvisioningDeps,
   agent: Agent,
   seen: ObservedInstance | null,
 ): Promise<Agent | null> => {
-  if (seen?.state === 'terminated' || seen?.state === 'shutting-down') return failAgent(deps, agent, 'instance_lost')
+  const isForgotten = seen === null && isSilent(agent, deps.clock.now())
+  if (isForgotten || seen?.state === 'terminated' || seen?.state === 'shutting-down')
+    return failAgent(deps, agent, 'instance_lost')
   return seen?.state === 'stopped' ? stopped(deps, agent, STOPPED_OUTSIDE) : null
 }
 
@@ -266,25 +271,52 @@ const clearFailed = async (deps: ProvisioningDeps, agent: Agent): Promise<void> 
 }
 
 /**
+ * Cuts a quarantined agent's machine off: no way out for it, and no right to its secret. It is kept, to be looked at, until
+ * its tenant asks for another try or for its end. Written down when it is done, so that a crash leaves it owed.
+ */
+const isolate = async (deps: ProvisioningDeps, agent: Agent): Promise<void> => {
+  if (agent.isolatedAt !== undefined) return
+  if (agent.instance !== undefined)
+    await deps.instances.setSecurityGroups(agent.instance.id, [deps.settings.quarantineSecurityGroupId])
+  await deps.vault.unbind(agentSecretName(deps.stage, agent.tenantId, agent.agentId))
+  const now = deps.clock.now()
+  await deps.agents.replace(withLookAt({ ...agent, supportPathOpen: false, isolatedAt: now.toISOString() }, now), agent)
+}
+
+/** Sets a machine's groups. One that was overtaken by a quarantine is undone: it must not open what that closed. */
+const setGroups = async (
+  deps: ProvisioningDeps,
+  { tenantId, agentId }: Agent,
+  instanceId: string,
+  groupIds: string[],
+): Promise<Agent | null> => {
+  await deps.instances.setSecurityGroups(instanceId, groupIds)
+  const after = await deps.agents.read(tenantId, agentId)
+  if (after !== null && isQuarantined(after))
+    await deps.instances.setSecurityGroups(instanceId, [deps.settings.quarantineSecurityGroupId])
+  return after
+}
+
+/**
  * Makes the machine's security groups follow the tenant's choice. Opening is written down before it is done and closing
- * after, so that a row which says "closed" is never wrong; an opening that was overtaken by a change of mind is undone.
- * True when the row changed.
+ * after, so that a row which says "closed" is never wrong; an opening is pending on the row until the groups are set, and one
+ * that was overtaken by a change of mind is undone. True when the row changed.
  */
 const followSupportChoice = async (deps: ProvisioningDeps, agent: Agent): Promise<boolean> => {
   const { instance, supportAccess } = agent
   if (instance === undefined || agent.status === 'deleting' || agent.status === 'failed') return false
+  if (followsSupportChoice(agent)) return false
   const groups = (open: boolean) => securityGroupsOf(deps.settings, open)
-  const write = (open: boolean) =>
-    deps.agents.replace(withLookAt({ ...agent, supportPathOpen: open }, deps.clock.now()), agent)
-  if (agent.supportPathOpen === supportAccess) return false
+  const write = (seen: Agent, supportPathOpen: boolean, supportPathPending: boolean) =>
+    deps.agents.replace(withLookAt({ ...seen, supportPathOpen, supportPathPending }, deps.clock.now()), seen)
   if (!supportAccess) {
-    await deps.instances.setSecurityGroups(instance.id, groups(false))
-    return write(false)
+    await setGroups(deps, agent, instance.id, groups(false))
+    return write(agent, false, false)
   }
-  if (!(await write(true))) return true
-  await deps.instances.setSecurityGroups(instance.id, groups(true))
-  const after = await deps.agents.read(agent.tenantId, agent.agentId)
-  if (after?.supportAccess !== true) await deps.instances.setSecurityGroups(instance.id, groups(false))
+  if (!agent.supportPathOpen && !(await write(agent, true, true))) return true
+  const after = await setGroups(deps, agent, instance.id, groups(true))
+  if (after?.supportAccess !== true) await setGroups(deps, agent, instance.id, groups(false))
+  else if (after.instance?.id === instance.id && after.supportPathOpen) await write(after, true, false)
   return true
 }
 
@@ -305,7 +337,7 @@ const step = async (deps: ProvisioningDeps, agent: Agent, mayLaunch: MayLaunch |
     case 'deleting':
       return remove(deps, agent)
     case 'failed':
-      await clearFailed(deps, agent)
+      await (isQuarantined(agent) ? isolate(deps, agent) : clearFailed(deps, agent))
       return null
     case 'deleted':
       return null

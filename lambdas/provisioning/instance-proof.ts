@@ -1,9 +1,13 @@
-import { errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import type { errors, JWTVerifyGetKey } from 'jose'
 import * as z from 'zod/mini'
 import { INSTANCE_PROOF_SECONDS } from '../contract/facts.ts'
 import type { Clock } from '../core/clock.ts'
+import { once } from '../core/once.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
+
+/** Loaded with the first machine: a person who opens the dashboard does not wait for it. */
+const jose = once(() => import('jose'))
 
 /** The claims of STS GetWebIdentityToken that we rely on (AWS IAM user guide, outbound identity federation). */
 const ProofClaims = z.object({
@@ -19,10 +23,34 @@ export interface InstanceProof {
   expiresAt: Date
 }
 
+export interface ProofInvalid {
+  reason: 'proof_invalid'
+  because: string
+  /** What it says, where it was our issuer who said so: the signature holds and something else does not. */
+  said?: InstanceProof
+}
+
 export interface ProofVerifier {
   keys: JWTVerifyGetKey
   issuer: string
   audience: string
+}
+
+const toProof = (claims: z.infer<typeof ProofClaims>): InstanceProof => {
+  const { ec2_source_instance_arn: instanceArn } = claims['https://sts.amazonaws.com/']
+  return {
+    instanceArn,
+    instanceId: instanceArn.split('/').at(-1) ?? '',
+    jti: claims.jti,
+    expiresAt: new Date(claims.exp * 1000),
+  }
+}
+
+/** The library looks at claims only once the signature holds. */
+const toInvalid = ({ code, claim, payload }: errors.JWTExpired | errors.JWTClaimValidationFailed): ProofInvalid => {
+  const because = code === 'ERR_JWT_EXPIRED' ? 'expired' : claim === 'aud' ? 'another_audience' : code
+  const { data } = ProofClaims.safeParse(payload)
+  return { reason: 'proof_invalid', because, ...(data === undefined ? {} : { said: toProof(data) }) }
 }
 
 /**
@@ -32,7 +60,8 @@ export interface ProofVerifier {
 export const verifyInstanceProof = async (
   { keys, issuer, audience, clock }: ProofVerifier & { clock: Clock },
   proof: Secret,
-): Promise<Result<InstanceProof, { reason: 'proof_invalid'; because: string }>> => {
+): Promise<Result<InstanceProof, ProofInvalid>> => {
+  const { errors, jwtVerify } = await jose()
   try {
     const { payload } = await jwtVerify(proof.reveal(), keys, {
       issuer,
@@ -43,11 +72,10 @@ export const verifyInstanceProof = async (
       currentDate: clock.now(),
     })
     const claims = ProofClaims.safeParse(payload)
-    if (!claims.success) return fail({ reason: 'proof_invalid', because: 'claims' })
-    const { ec2_source_instance_arn: instanceArn } = claims.data['https://sts.amazonaws.com/']
-    const instanceId = instanceArn.split('/').at(-1) ?? ''
-    return ok({ instanceArn, instanceId, jti: claims.data.jti, expiresAt: new Date(claims.data.exp * 1000) })
+    return claims.success ? ok(toProof(claims.data)) : fail({ reason: 'proof_invalid', because: 'claims' })
   } catch (error) {
+    if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
+      return fail(toInvalid(error))
     if (error instanceof errors.JOSEError) return fail({ reason: 'proof_invalid', because: error.code })
     throw error
   }

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import { awsErrorName, callAws, tryAws } from '../aws/errors.aws.ts'
 import { AGENT_VOLUME_GIGABYTES } from '../contract/facts.ts'
-import type { AgentId } from '../contract/ids.ts'
+import { AgentId, TenantId } from '../contract/ids.ts'
 import { TAGS } from '../contract/tags.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { LaunchAttempt } from './launch-attempt.ts'
@@ -26,6 +26,15 @@ export interface ObservedInstance {
   state: InstanceState
   launchedAt: string
   securityGroupIds: string[]
+}
+
+/** A machine that still exists and carries our tags. */
+export interface TaggedInstance {
+  id: string
+  tenantId: TenantId
+  agentId: AgentId
+  /** When it was last started: it is at least as old as that. */
+  madeAt: Date
 }
 
 export type LaunchFailure = { reason: 'no_capacity' | 'attempt_spent' | 'launch_refused'; awsCode: string }
@@ -48,6 +57,8 @@ const REFUSED = [
   'UnauthorizedOperation',
   'OptInRequired',
 ]
+
+const INSTANCES_PER_PAGE = 1_000
 
 /** The root device of Amazon Linux 2023 and of Debian on EC2. */
 const ROOT_DEVICE = '/dev/xvda'
@@ -80,22 +91,38 @@ export const createInstances = (deps: {
     }
   }
 
-  const describe = async (filters: Record<string, string>): Promise<ObservedInstance[]> => {
-    const found: ObservedInstance[] = []
-    let nextToken: string | undefined
+  const pages = async function* (filters: Record<string, string>, MaxResults?: number): AsyncGenerator<Instance[]> {
+    let NextToken: string | undefined
     do {
       const page = await callAws('ec2', () =>
         ec2.send(
           new DescribeInstancesCommand({
             Filters: Object.entries(filters).map(([Name, value]) => ({ Name, Values: [value] })),
-            NextToken: nextToken,
+            MaxResults,
+            NextToken,
           }),
         ),
       )
-      for (const reservation of page.Reservations ?? []) found.push(...(reservation.Instances ?? []).map(toObserved))
-      nextToken = page.NextToken
-    } while (nextToken !== undefined)
+      yield (page.Reservations ?? []).flatMap(({ Instances = [] }) => Instances)
+      NextToken = page.NextToken
+    } while (NextToken !== undefined)
+  }
+
+  const describe = async (filters: Record<string, string>): Promise<ObservedInstance[]> => {
+    const found: ObservedInstance[] = []
+    for await (const page of pages(filters)) found.push(...page.map(toObserved))
     return found
+  }
+
+  /** Nothing for a machine that is going, or whose tags do not say whose it is. */
+  const toTagged = ({ InstanceId: id, State, Tags = [], LaunchTime }: Instance): TaggedInstance[] => {
+    const tagOf = (key: string) => Tags.find(({ Key }) => Key === key)?.Value
+    const tenantId = TenantId.safeParse(tagOf(TAGS.tenant)).data
+    const agentId = AgentId.safeParse(tagOf(TAGS.agent)).data
+    if (id === undefined || tenantId === undefined || agentId === undefined || LaunchTime === undefined) return []
+    return State?.Name === 'terminated' || State?.Name === 'shutting-down'
+      ? []
+      : [{ id, tenantId, agentId, madeAt: LaunchTime }]
   }
 
   const gone = ['InvalidInstanceID.NotFound'] as const
@@ -163,6 +190,11 @@ export const createInstances = (deps: {
     listLive: async (agentId: AgentId): Promise<ObservedInstance[]> => {
       const all = await describe({ [`tag:${TAGS.agent}`]: agentId, [`tag:${TAGS.stage}`]: stage })
       return all.filter((instance) => instance.state !== 'terminated')
+    },
+
+    /** Every machine of the stage that is not going, of whatever agent, a page at a time. */
+    listTagged: async function* (): AsyncGenerator<TaggedInstance[]> {
+      for await (const page of pages({ [`tag:${TAGS.stage}`]: stage }, INSTANCES_PER_PAGE)) yield page.flatMap(toTagged)
     },
 
     findByClientToken: async (clientToken: string): Promise<ObservedInstance | null> => {

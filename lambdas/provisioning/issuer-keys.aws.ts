@@ -1,5 +1,6 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose'
+import type { JWTVerifyGetKey } from 'jose'
 import { DependencyError } from '../aws/errors.aws.ts'
+import { once } from '../core/once.ts'
 
 /**
  * The public keys of the account's identity issuer (AWS IAM user guide, outbound identity federation), fetched when first
@@ -11,8 +12,12 @@ export const createIssuerKeys = (issuer: string | undefined): JWTVerifyGetKey =>
       throw new DependencyError('identity-issuer', 'misused', new Error('identityIssuer is not configured'))
     }
   }
-  const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
+  const load = once(async () => {
+    const { createRemoteJWKSet, errors } = await import('jose')
+    return { keys: createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`)), errors }
+  })
   return async (header, token) => {
+    const { keys, errors } = await load()
     try {
       return await keys(header, token)
     } catch (error) {

@@ -15,6 +15,8 @@ export interface LaunchSettings {
   instanceType: string
   agentSecurityGroupId: string
   supportSecurityGroupId: string
+  /** No way in and none out. */
+  quarantineSecurityGroupId: string
   /** What new machines install: the SHA-256 of a release's signed list. */
   release: string
   /** The public key that releases are signed for: P-256, SPKI in DER, as base64. */

@@ -1,24 +1,91 @@
+import type * as z from 'zod/mini'
 import { type Agent, transition, withLookAt } from '../agents/agent.ts'
 import { changeAgent } from '../agents/change-agent.ts'
-import type { BootStep, HeartbeatAnswer } from '../contract/instance.ts'
+import type { AgentStatus } from '../contract/agents.ts'
+import type { HeartbeatAnswer, HeartbeatInput, SupportSessionReport } from '../contract/instance.ts'
 import { fail, ok, type Result } from '../core/result.ts'
-import type { Secret } from '../core/secret.ts'
 import { type EnrollFailure, identify, type IdentifyDeps, refuse } from './identify-instance.ts'
+import { isAltered, quarantineAgent, type QuarantineDeps } from './quarantine-agent.ts'
 
-export interface HeartbeatDeps extends IdentifyDeps {
+export interface HeartbeatDeps extends IdentifyDeps, QuarantineDeps {
   /** Whom machines that allow support are to trust: lines for sshd's TrustedUserCAKeys. */
   trustedCas: () => Promise<string[]>
+  recordSessions: (input: {
+    agent: Pick<Agent, 'tenantId' | 'agentId' | 'instance'>
+    reports: readonly SupportSessionReport[]
+    requestId: string
+  }) => Promise<void>
+}
+
+type Heartbeat = z.output<typeof HeartbeatInput> & { requestId: string }
+
+/** An agent after its machine was heard, and whether it may go on. */
+interface Heard {
+  agent: Agent
+  mayGoOn: boolean
 }
 
 /** A heartbeat that says nothing new is written down at most this often. */
 const SEEN_SECONDS = 20
 
+/** Whatever else its machine says: it is to finish, or finished. */
+const ENDING: readonly AgentStatus[] = ['requested', 'stopping', 'deleting', 'failed']
+
 const mayContinue = async (deps: HeartbeatDeps, agent: Agent): Promise<boolean> => {
+  if (ENDING.includes(agent.status)) return false
   const tenant = await deps.tenants.read(agent.tenantId)
-  return tenant?.status === 'active' && agent.status !== 'stopping' && agent.status !== 'deleting'
+  return tenant?.status === 'active'
 }
 
-const answerFor = async (deps: HeartbeatDeps, agent: Agent, mayGoOn: boolean): Promise<HeartbeatAnswer> => {
+/** The row with what the machine said; what it left out stays as it was. */
+const withHeard = (agent: Agent, { bootStep, runtimeHash, notices }: Heartbeat, now: Date): Agent => ({
+  ...agent,
+  lastSeenAt: now.toISOString(),
+  bootStep: bootStep ?? agent.bootStep,
+  runtimeHash,
+  notices: notices === undefined ? agent.notices : [...new Set(notices)].toSorted(),
+})
+
+const becomeReady = async (deps: HeartbeatDeps, agent: Agent, input: Heartbeat): Promise<Heard> => {
+  const now = deps.clock.now()
+  const became = await changeAgent<{ reason: 'moved' }>(deps, { ...agent, known: agent }, (current) => {
+    const ready = transition(withHeard(current, input, now), 'ready', now)
+    if (current.enrolledAttempt !== agent.attempt || !ready.ok) return fail({ reason: 'moved' })
+    return ok({
+      agent: ready.value,
+      event: {
+        actor: { kind: 'agent', id: current.agentId },
+        action: 'agent.ready',
+        target: current.agentId,
+        detail: { requestId: input.requestId, attempt: agent.attempt },
+      },
+    })
+  })
+  return became.ok ? { agent: became.value, mayGoOn: true } : { agent, mayGoOn: false }
+}
+
+const noteSeen = async (deps: HeartbeatDeps, agent: Agent, input: Heartbeat): Promise<void> => {
+  const now = deps.clock.now()
+  const seen = withHeard(agent, input, now)
+  const quietSeconds = (now.getTime() - new Date(agent.lastSeenAt ?? 0).getTime()) / 1000
+  const isNew =
+    seen.bootStep !== agent.bootStep ||
+    seen.runtimeHash !== agent.runtimeHash ||
+    String(seen.notices ?? []) !== String(agent.notices ?? [])
+  if (isNew || quietSeconds >= SEEN_SECONDS) await deps.agents.replace(withLookAt(seen, now), agent)
+}
+
+const hear = async (deps: HeartbeatDeps, agent: Agent, input: Heartbeat): Promise<Heard> => {
+  if (isAltered(agent, input.runtimeHash)) {
+    return { agent: await quarantineAgent(deps, agent, input), mayGoOn: false }
+  }
+  const mayGoOn = await mayContinue(deps, agent)
+  if (agent.status === 'booting' && input.bootStep === 'ready' && mayGoOn) return becomeReady(deps, agent, input)
+  await noteSeen(deps, agent, input)
+  return { agent, mayGoOn }
+}
+
+const answerFor = async (deps: HeartbeatDeps, { agent, mayGoOn }: Heard): Promise<HeartbeatAnswer> => {
   const allowed = mayGoOn && agent.supportAccess
   return {
     continue: mayGoOn,
@@ -28,48 +95,20 @@ const answerFor = async (deps: HeartbeatDeps, agent: Agent, mayGoOn: boolean): P
 }
 
 /**
- * Hears an enrolled machine: notes where its boot stands, makes the agent ready on its word, and answers whether to go on,
- * which credentials to run with, and whether support may log in.
+ * Hears an enrolled machine: notes where it stands, makes the agent ready on its word, cuts off one that does not run what
+ * it was given, writes down who was on it for support. Answers whether to go on, which credentials to run with, and whether
+ * support may log in. A 200 means that all it told is kept.
  */
 export const recordHeartbeat = async (
   deps: HeartbeatDeps,
-  input: { proof: Secret; bootStep?: BootStep; runtimeHash: string; requestId: string },
+  input: Heartbeat,
 ): Promise<Result<HeartbeatAnswer, EnrollFailure>> => {
   const identified = await identify(deps, input.proof, input.requestId)
   if (!identified.ok) return identified
   const { agent, owner, proof } = identified.value
   if (agent.enrolledAttempt !== owner.attempt) return refuse(deps, proof, owner, 'not_enrolled', input.requestId)
-  const now = deps.clock.now()
-  const seen: Agent = {
-    ...agent,
-    lastSeenAt: now.toISOString(),
-    bootStep: input.bootStep ?? agent.bootStep,
-    runtimeHash: input.runtimeHash,
-  }
-  const mayGoOn = await mayContinue(deps, agent)
-  if (agent.status === 'booting' && input.bootStep === 'ready' && mayGoOn) {
-    const became = await changeAgent<{ reason: 'moved' }>(deps, { ...owner, known: agent }, (current) => {
-      const ready = transition(
-        { ...current, lastSeenAt: seen.lastSeenAt, bootStep: 'ready', runtimeHash: input.runtimeHash },
-        'ready',
-        now,
-      )
-      if (current.enrolledAttempt !== owner.attempt || !ready.ok) return fail({ reason: 'moved' })
-      return ok({
-        agent: withLookAt(ready.value, now),
-        event: {
-          actor: { kind: 'agent', id: current.agentId },
-          action: 'agent.ready',
-          target: current.agentId,
-          detail: { requestId: input.requestId, attempt: owner.attempt },
-        },
-      })
-    })
-    return ok(await answerFor(deps, became.ok ? became.value : agent, became.ok))
-  }
-  const quietSeconds = (now.getTime() - new Date(agent.lastSeenAt ?? 0).getTime()) / 1000
-  if (seen.bootStep !== agent.bootStep || seen.runtimeHash !== agent.runtimeHash || quietSeconds >= SEEN_SECONDS) {
-    await deps.agents.replace(withLookAt(seen, now), agent)
-  }
-  return ok(await answerFor(deps, agent, mayGoOn))
+  const heard = await hear(deps, agent, input)
+  const { supportSessions: reports = [], requestId } = input
+  if (reports.length > 0) await deps.recordSessions({ agent, reports, requestId })
+  return ok(await answerFor(deps, heard))
 }

@@ -68,3 +68,18 @@ export const authenticateSession = async (
   if (idleSeconds >= SESSION_TOUCH_SECONDS) await deps.sessions.touch(judged.value.session, judged.value.account, now)
   return judged
 }
+
+/**
+ * The caller as the store knows them now, or null where their session has ended since they were let in. For what grants
+ * standing, and so must not be done for a session that something else has just ended.
+ */
+export const letInAgain = async (
+  deps: { sessions: SessionStore; clock: Clock },
+  { account: { accountId, tenantId, role }, session }: Principal,
+): Promise<Principal | null> => {
+  if (session === null) return null
+  const { sessionId, tokenHash } = session
+  const now = await deps.sessions.read({ accountId, sessionId, tenantId, role, tokenHash })
+  const judged = judgeSession(now.session, now.account, now.tenant, tokenHash, deps.clock.now())
+  return judged.ok ? judged.value : null
+}

@@ -1,8 +1,10 @@
 import type { AuditTrail } from '../audit/audit-trail.aws.ts'
 import { PLATFORM_CHAIN } from '../contract/names.ts'
 import type { SessionId } from '../contract/ids.ts'
+import type { Clock } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
+import { letInAgain } from './authenticate-session.ts'
 import { actorOf, chainOf, type Principal } from './principal.ts'
 import type { SessionKeySource } from './session-keys.aws.ts'
 import type { SessionStore } from './session-store.aws.ts'
@@ -54,31 +56,32 @@ export const endSession = async (
   return ended.ok ? ok(undefined) : ended
 }
 
-/** Ends every session of the caller but the one that asks, in one write however many there are. */
+/**
+ * Ends every session of the caller but the one that asks, in one write however many there are. A session that was ended while
+ * it asked ends nobody, and does not come back.
+ */
 export const endOtherSessions = async (
-  deps: Deps,
+  deps: Deps & { clock: Clock },
   input: { principal: Principal; requestId: string },
-): Promise<Result<void, { reason: 'session_unknown' }>> => {
-  const { account, session } = input.principal
+): Promise<Result<void, { reason: 'session_ended' }>> => {
+  const { principal } = input
+  const { account, tenant, session } = principal
   const ended = await deps.audit.commit({
-    chain: chainOf(input.principal),
+    chain: chainOf(principal),
     event: {
-      actor: actorOf(input.principal),
+      actor: actorOf(principal),
       action: 'session.others_ended',
       target: account.accountId,
       detail: { requestId: input.requestId },
     },
-    steps: (sequence) => [
-      { refusal: 'session_unknown', action: deps.sessions.endAllStep(account.accountId, sequence) },
-      ...(session === null
-        ? []
-        : [
-            {
-              refusal: 'session_unknown' as const,
-              action: deps.sessions.keepStep(account.accountId, session.sessionId, sequence),
-            },
-          ]),
-    ],
+    steps: (sequence) => {
+      const actions = [deps.sessions.endAllStep(account.accountId, sequence, session)]
+      if (session !== null) actions.push(deps.sessions.keepStep(account.accountId, session.sessionId, sequence))
+      if (session !== null && tenant !== null) actions.push(deps.sessions.checkTenantStep(tenant.tenantId, session))
+      return actions.map((action) => ({ refusal: 'session_ended' as const, action }))
+    },
   })
-  return ended.ok ? ok(undefined) : ended
+  if (ended.ok) return ok(undefined)
+  const again = await letInAgain(deps, principal)
+  return again === null ? ended : endOtherSessions(deps, { ...input, principal: again })
 }

@@ -2,7 +2,7 @@ import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-s
 import { batchGet } from '../aws/batch-get.aws.ts'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
-import type { AccountId, SessionId } from '../contract/ids.ts'
+import type { AccountId, SessionId, TenantId } from '../contract/ids.ts'
 import { accountKey, sessionKey, tenantKey } from '../contract/names.ts'
 import { toEpochSeconds } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
@@ -94,14 +94,49 @@ export const createSessionStore = (deps: {
       Delete: { TableName: directoryTable, Key: sessionKey(accountId, sessionId) },
     }),
 
-    /** Ends every session and token of an account that is older than the given sequence. */
-    endAllStep: (accountId: AccountId, sequence: number): WriteAction => ({
+    /**
+     * Ends every session of an account that is older than the given sequence. Where a session asks for it, that one must still
+     * stand: what has ended it meanwhile is not undone by keeping it.
+     */
+    endAllStep: (accountId: AccountId, sequence: number, asking: Session | null): WriteAction => ({
       Update: {
         TableName: directoryTable,
         Key: accountKey(accountId),
         UpdateExpression: 'SET sessionsEndedAt = :sequence',
-        ConditionExpression: 'attribute_exists(pk)',
+        ConditionExpression: asking === null ? 'attribute_exists(pk)' : 'sessionsEndedAt <= :asking',
+        ExpressionAttributeValues: {
+          ':sequence': sequence,
+          ...(asking === null ? {} : { ':asking': asking.sequence }),
+        },
+      },
+    }),
+
+    /** Holds while the account has not ended this session together with others. */
+    checkNotEndedStep: ({ accountId, sequence }: Session): WriteAction => ({
+      ConditionCheck: {
+        TableName: directoryTable,
+        Key: accountKey(accountId),
+        ConditionExpression: 'sessionsEndedAt <= :sequence',
         ExpressionAttributeValues: { ':sequence': sequence },
+      },
+    }),
+
+    /** Holds while the tenant has not been suspended since this session began. */
+    checkTenantStep: (tenantId: TenantId, { sequence }: Session): WriteAction => ({
+      ConditionCheck: {
+        TableName: directoryTable,
+        Key: tenantKey(tenantId),
+        ConditionExpression: 'sessionsEndedAt <= :sequence',
+        ExpressionAttributeValues: { ':sequence': sequence },
+      },
+    }),
+
+    /** Holds while this session has not been ended by itself. */
+    checkThereStep: ({ accountId, sessionId }: Session): WriteAction => ({
+      ConditionCheck: {
+        TableName: directoryTable,
+        Key: sessionKey(accountId, sessionId),
+        ConditionExpression: 'attribute_exists(pk)',
       },
     }),
 

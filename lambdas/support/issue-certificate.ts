@@ -8,12 +8,14 @@ import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { Limiter, RateLimited } from '../limits/limiter.aws.ts'
 import { actorOf, type Principal } from '../sessions/principal.ts'
+import type { CertificateStore } from './certificate-store.aws.ts'
 import { certificateLine, type CertificateRequest, toBeSigned } from './ssh-certificate.ts'
 import { readPublicKey } from './ssh-wire.ts'
 import type { SupportCa } from './support-ca.aws.ts'
 
 export interface IssueCertificateDeps {
   agents: AgentStore
+  certificates: CertificateStore
   ca: SupportCa
   limiter: Limiter
   audit: AuditTrail
@@ -70,6 +72,8 @@ export const issueCertificate = async (
     caPoint: await deps.ca.publicPoint(),
   }
   const certificate = certificateLine(request, await deps.ca.sign(toBeSigned(request)))
+  const serial = request.serial.toString()
+  const until = validBefore.toISOString()
   const committed = await deps.audit.commit<'support_access_off'>({
     chain: agent.tenantId,
     event: {
@@ -79,12 +83,23 @@ export const issueCertificate = async (
       detail: {
         requestId,
         reason: input.reason,
-        until: validBefore.toISOString(),
-        serial: request.serial.toString(),
+        until,
+        serial,
         instanceId: agent.instance.id,
       },
     },
-    steps: () => [{ refusal: 'support_access_off', action: deps.agents.checkSupportedStep(agent) }],
+    // The certificate is written down, so that the session that it opens can be told with who and why.
+    steps: () =>
+      [
+        deps.agents.checkSupportedStep(agent),
+        deps.certificates.putStep({
+          agentId,
+          serial,
+          engineerId: engineer.account.accountId,
+          reason: input.reason,
+          validUntil: until,
+        }),
+      ].map((action) => ({ refusal: 'support_access_off', action })),
   })
   if (!committed.ok) return committed
   return ok({ certificate, principal: request.principal, instanceId: agent.instance.id, validUntil: validBefore })

@@ -1,11 +1,14 @@
 import type { AuditTrail } from '../audit/audit-trail.aws.ts'
+import type { TransactStep } from '../aws/transact.aws.ts'
 import { API_TOKEN_DEFAULT_DAYS, API_TOKENS_PER_ACCOUNT } from '../contract/facts.ts'
 import type { ApiTokenId } from '../contract/ids.ts'
 import { addSeconds, type Clock } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
+import { letInAgain } from '../sessions/authenticate-session.ts'
 import { actorOf, chainOf, type Principal } from '../sessions/principal.ts'
+import type { SessionStore } from '../sessions/session-store.aws.ts'
 import { mintApiToken } from './api-token.ts'
 import type { ApiToken, TokenStore } from './token-store.aws.ts'
 
@@ -13,6 +16,7 @@ const DAY_SECONDS = 86_400
 
 interface Deps {
   tokens: TokenStore
+  sessions: SessionStore
   audit: AuditTrail
   clock: Clock
   random: Random
@@ -27,11 +31,22 @@ export const listTokens = async (deps: Pick<Deps, 'tokens' | 'clock'>, { account
     .toSorted((left, right) => right.createdAt.getTime() - left.createdAt.getTime())
 }
 
+/** Holds while the session that asks has not been ended: a token would outlive it. */
+const standingSteps = (
+  { sessions }: Pick<Deps, 'sessions'>,
+  { tenant, session }: Principal,
+): TransactStep<'session_ended'>[] => {
+  if (session === null) return []
+  const actions = [sessions.checkThereStep(session), sessions.checkNotEndedStep(session)]
+  if (tenant !== null) actions.push(sessions.checkTenantStep(tenant.tenantId, session))
+  return actions.map((action) => ({ refusal: 'session_ended', action }))
+}
+
 /** Makes a token for the caller; its secret is returned here and never again. */
 export const createToken = async (
   deps: Deps,
   input: { principal: Principal; name: string; expiresInDays?: number; requestId: string },
-): Promise<Result<{ token: ApiToken; secret: Secret }, { reason: 'too_many_tokens' }>> => {
+): Promise<Result<{ token: ApiToken; secret: Secret }, { reason: 'too_many_tokens' | 'session_ended' }>> => {
   const { principal, name } = input
   const { accountId } = principal.account
   if ((await listTokens(deps, principal)).length >= API_TOKENS_PER_ACCOUNT) return fail({ reason: 'too_many_tokens' })
@@ -39,7 +54,7 @@ export const createToken = async (
   const { token: secret, prefix, claim } = mintApiToken(deps.random, accountId)
   const expiresAt = addSeconds(now, (input.expiresInDays ?? API_TOKEN_DEFAULT_DAYS) * DAY_SECONDS)
   const token = { ...claim, name, prefix, createdAt: now, lastUsedAt: null, expiresAt }
-  const committed = await deps.audit.commit<'too_many_tokens'>({
+  const committed = await deps.audit.commit<'too_many_tokens' | 'session_ended'>({
     chain: chainOf(principal),
     event: {
       actor: actorOf(principal),
@@ -47,9 +62,15 @@ export const createToken = async (
       target: claim.tokenId,
       detail: { requestId: input.requestId },
     },
-    steps: (sequence) => [{ refusal: 'too_many_tokens', action: deps.tokens.putStep({ ...token, sequence }) }],
+    steps: (sequence) => [
+      { refusal: 'too_many_tokens', action: deps.tokens.putStep({ ...token, sequence }) },
+      ...standingSteps(deps, principal),
+    ],
   })
-  return committed.ok ? ok({ token: { ...token, sequence: committed.value.sequence }, secret }) : committed
+  if (committed.ok) return ok({ token: { ...token, sequence: committed.value.sequence }, secret })
+  if (committed.failure.reason === 'too_many_tokens') return committed
+  const again = await letInAgain(deps, principal)
+  return again === null ? committed : createToken(deps, { ...input, principal: again })
 }
 
 /** Revokes one of the caller's tokens; it is refused from the next request on. */

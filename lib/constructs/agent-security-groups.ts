@@ -5,14 +5,15 @@ import type { DeployConfig } from '../config.ts'
 const SSH = ec2.Port.tcp(22)
 
 /**
- * Three groups. Every agent is in the first, which nothing may enter. One whose tenant allows support is in the second too,
- * which only the support path may enter, on port 22. The support path itself may go nowhere else.
+ * Four groups. Every agent is in the first, which nothing may enter. One whose tenant allows support is in the second too,
+ * which only the support path may enter, on port 22. The support path itself may go nowhere else. An agent in quarantine is in
+ * the fourth alone: nothing in, nothing out.
  */
 export const createAgentSecurityGroups = (
   scope: Construct,
   vpc: ec2.IVpc,
   egressProfile: DeployConfig['egressProfile'],
-): { agent: ec2.SecurityGroup; support: ec2.SecurityGroup; supportPath: ec2.SecurityGroup } => {
+): Record<'agent' | 'support' | 'supportPath' | 'quarantine', ec2.SecurityGroup> => {
   const agent = new ec2.SecurityGroup(scope, 'Agents', {
     vpc,
     description: 'Every agent: nothing comes in',
@@ -28,7 +29,13 @@ export const createAgentSecurityGroups = (
     ...none,
     description: 'The support path: SSH to supported agents and nowhere else',
   })
+  // A group without a rule would get EC2's own, which lets everything out. The CDK's stands for none: it names an address and
+  // a kind of ICMP that nobody answers (AWS CloudFormation, AWS::EC2::SecurityGroup).
+  const quarantine = new ec2.SecurityGroup(scope, 'Quarantined', {
+    ...none,
+    description: 'Agents in quarantine: nothing in, nothing out',
+  })
   support.addIngressRule(supportPath, SSH, 'SSH from the support path')
   supportPath.addEgressRule(support, SSH, 'SSH to supported agents')
-  return { agent, support, supportPath }
+  return { agent, support, supportPath, quarantine }
 }

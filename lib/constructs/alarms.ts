@@ -15,6 +15,8 @@ export type RunbookHeading =
   | 'dead-letters'
   | 'stuck-agents'
   | 'reconciler-silent'
+  | 'quarantine'
+  | 'strays'
   | 'mail-failing'
   | 'archive-differs'
   | 'archive-behind'

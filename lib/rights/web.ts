@@ -62,6 +62,7 @@ export const agentsRights = (
   rows(data.limitsTable, ['LIMIT#*', 'PROOF#*'], ['UpdateItem']),
   rows(data.agentsTable, ['TENANT#*'], ['GetItem', 'PutItem', 'UpdateItem', 'Query']),
   rows(data.agentsTable, ['INSTANCE#*'], ['GetItem']),
+  rows(data.agentsTable, ['AGENT#*'], ['GetItem', 'PutItem']),
   allow(
     [
       'secretsmanager:CreateSecret',
@@ -94,7 +95,7 @@ export const supportRights = (data: DataStack, place: Place): iam.PolicyStatemen
   ...answering(data, place),
   rows(data.directoryTable, ['ACCOUNT#*'], ['BatchGetItem', 'UpdateItem']),
   index(data.agentsTable, SUPPORT_INDEX),
-  rows(data.agentsTable, ['AGENT#*'], ['Query']),
+  rows(data.agentsTable, ['AGENT#*'], ['Query', 'PutItem']),
   rows(data.agentsTable, ['TENANT#*'], ['GetItem', 'ConditionCheckItem']),
   rows(data.limitsTable, ['LIMIT#*'], ['UpdateItem']),
   allow(['kms:Sign', 'kms:GetPublicKey'], [data.supportCa.keyArn]),

@@ -1,5 +1,6 @@
 import type * as iam from 'aws-cdk-lib/aws-iam'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
+import { TENANT_KEY_DELETION_DAYS } from '../../lambdas/contract/facts.ts'
 import {
   ARCHIVE_PARTITION,
   AUDIT_SEGMENTS_PREFIX,
@@ -8,6 +9,9 @@ import {
   launchPaceKey,
   OUTBOX_PARTITION,
   PASSING_INDEX,
+  STRAY_KINDS,
+  strayPartition,
+  straySweepKey,
 } from '../../lambdas/contract/names.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import type { DataStack } from '../stacks/data.ts'
@@ -75,7 +79,7 @@ const launching = (network: NetworkStack, place: Place, amiId: string): iam.Poli
 
 /** Machines and the rows about them; how both functions that look after machines bring an agent further. */
 const converging = (data: DataStack, network: NetworkStack, place: Place, amiId: string): iam.PolicyStatement[] => {
-  const groups = [network.agentSecurityGroupId, network.supportSecurityGroupId]
+  const groups = [network.agentSecurityGroupId, network.supportSecurityGroupId, network.quarantineSecurityGroupId]
   return [
     rows(data.directoryTable, ['TENANT#*', 'CHAIN#*'], ['GetItem', 'UpdateItem']),
     rows(data.auditTable, ['*'], ['PutItem']),
@@ -84,6 +88,11 @@ const converging = (data: DataStack, network: NetworkStack, place: Place, amiId:
     rows(data.agentsTable, ['TENANT#*'], ['DeleteItem']),
     rows(data.limitsTable, [launchPaceKey.pk], ['UpdateItem']),
     allow(['secretsmanager:TagResource'], [place.agentSecrets]),
+    // The tag that binds a secret to its machine may go; those that say whose it is stay.
+    allow(['secretsmanager:UntagResource'], [place.agentSecrets], {
+      'ForAllValues:StringEquals': { 'aws:TagKeys': TAGS.instanceArn },
+      Null: { 'aws:TagKeys': 'false' },
+    }),
     recoverableDelete(place),
     allow(['ec2:DescribeInstances'], ['*']),
     ...launching(network, place, amiId),
@@ -115,6 +124,20 @@ export const provisionerRights = (
   decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
 ]
 
+/** Finds what nobody owns, marks it and ends it. To list keys, aliases and secrets is to list all of them: AWS knows no part. */
+const sweeping = (data: DataStack, place: Place): iam.PolicyStatement[] => [
+  rows(data.limitsTable, [straySweepKey.pk], ['GetItem', 'UpdateItem']),
+  rows(data.agentsTable, STRAY_KINDS.map(strayPartition), ['Query', 'PutItem', 'DeleteItem']),
+  rows(data.agentsTable, ['TENANT#*'], ['BatchGetItem']),
+  allow(['secretsmanager:ListSecrets', 'kms:ListKeys', 'kms:ListAliases'], ['*']),
+  // Whose a key without an alias is, is known by its tags alone; as a condition a fresh one does not count for minutes.
+  allow(['kms:ListResourceTags', 'kms:DescribeKey'], [place.tenantKeys]),
+  allow(['kms:ScheduleKeyDeletion'], [place.tenantKeys], {
+    StringEquals: place.ofStage,
+    NumericEquals: { 'kms:ScheduleKeyDeletionPendingWindowInDays': String(TENANT_KEY_DELETION_DAYS) },
+  }),
+]
+
 /** Goes on with what was left; reads an agent's secret only to see which merges it holds. */
 export const reconcilerRights = (
   data: DataStack,
@@ -123,6 +146,7 @@ export const reconcilerRights = (
   given: { deadLetters: sqs.IQueue; amiId: string },
 ): iam.PolicyStatement[] => [
   ...converging(data, network, place, given.amiId),
+  ...sweeping(data, place),
   index(data.agentsTable, PASSING_INDEX),
   rows(data.limitsTable, [launchPaceKey.pk], ['GetItem']),
   allow(['secretsmanager:GetSecretValue'], [place.agentSecrets]),

@@ -212,6 +212,7 @@ export class ControlPlaneStack extends Stack {
       INSTANCE_TYPE: this.#config.instanceType,
       AGENT_SECURITY_GROUP: network.agentSecurityGroupId,
       SUPPORT_SECURITY_GROUP: network.supportSecurityGroupId,
+      QUARANTINE_SECURITY_GROUP: network.quarantineSecurityGroupId,
       AGENT_RELEASE: this.#release,
       RELEASE_KEY: this.#releaseKey,
       ASSETS_ORIGIN: `https://${this.#data.assetsBucket.bucketRegionalDomainName}`,

@@ -26,6 +26,7 @@ export class NetworkStack extends Stack {
   readonly subnetIds: string[]
   readonly agentSecurityGroupId: string
   readonly supportSecurityGroupId: string
+  readonly quarantineSecurityGroupId: string
   readonly instanceRole: iam.Role
   readonly instanceRoleArn: string
   readonly instanceProfileArn: string
@@ -52,6 +53,7 @@ export class NetworkStack extends Stack {
     const groups = createAgentSecurityGroups(this, this.vpc, config.egressProfile)
     this.agentSecurityGroupId = groups.agent.securityGroupId
     this.supportSecurityGroupId = groups.support.securityGroupId
+    this.quarantineSecurityGroupId = groups.quarantine.securityGroupId
     // EC2 Instance Connect Endpoint: one per VPC, 20 sessions at a time, no charge.
     new ec2.CfnInstanceConnectEndpoint(this, 'SupportPath', {
       subnetId: subnets.subnetIds[0] ?? '',

@@ -117,6 +117,16 @@ export class ObservabilityStack extends Stack {
       metric: this.#alarms.countLines('AgentsOutOfTime', reconciler.logGroup, ranOut),
       threshold: 1,
     })
+    const strayed = logs.FilterPattern.any(
+      logs.FilterPattern.stringValue('$.msg', '=', 'sweeping one stray failed'),
+      logs.FilterPattern.stringValue('$.msg', '=', 'strays could not all be looked for'),
+    )
+    this.#alarms.add('StraysStay', {
+      heading: 'strays',
+      says: 'A key, a secret or a machine that nobody owns could not be found or ended.',
+      metric: this.#alarms.countLines('StraysFailed', reconciler.logGroup, strayed),
+      threshold: 1,
+    })
     this.#alarms.add('ReconcilerSilent', {
       heading: 'reconciler-silent',
       says: 'The reconciler, which should run every minute, did not.',
@@ -125,6 +135,16 @@ export class ObservabilityStack extends Stack {
       comparison: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
       whenMissing: cloudwatch.TreatMissingData.BREACHING,
       periods: 2,
+    })
+    this.#alarms.add('Quarantined', {
+      heading: 'quarantine',
+      says: 'A machine did not run what it was given, and was cut off.',
+      metric: this.#alarms.countLines(
+        'Quarantines',
+        this.functionNamed('agents').logGroup,
+        logs.FilterPattern.stringValue('$.msg', '=', 'machine quarantined'),
+      ),
+      threshold: 1,
     })
     const mailer = this.#controlPlane.functions.find(({ functionName }) => functionName === 'mailer')
     if (mailer !== undefined) {

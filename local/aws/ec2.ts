@@ -49,6 +49,8 @@ const RunInput = z.object({
 const IdsInput = z.object({ InstanceIds: z.array(z.string()).min(1) })
 const DescribeInput = z.object({
   Filters: z.array(z.object({ Name: z.string(), Values: z.array(z.string()) })).optional(),
+  MaxResults: z.int().min(5).max(1000).optional(),
+  NextToken: z.string().optional(),
 })
 const ModifyInput = z.object({ InstanceId: z.string(), Groups: z.array(z.string()).min(1) })
 
@@ -163,16 +165,21 @@ export const createEc2 = (
   const service: Service = {
     RunInstances: (raw) => database.transaction(() => run(raw)),
     DescribeInstances: (raw) => {
-      const { Filters = [] } = DescribeInput.parse(raw)
+      const { Filters = [], MaxResults = Number.POSITIVE_INFINITY, NextToken = '' } = DescribeInput.parse(raw)
       const byId = Filters.find(({ Name }) => Name === 'instance-id')?.Values[0]
       const rows =
         byId === undefined
-          ? database.all('SELECT * FROM ec2_instance')
+          ? database.all('SELECT * FROM ec2_instance ORDER BY id')
           : database.all('SELECT * FROM ec2_instance WHERE id = ?', byId)
       const found = rows
         .map(toInstance)
+        .filter(({ InstanceId }) => InstanceId > NextToken)
         .filter((instance) => Filters.every(({ Name, Values }) => matches(instance, Name, Values)))
-      return { Reservations: found.map((instance) => ({ Instances: [instance] })) }
+      const page = found.slice(0, MaxResults)
+      return {
+        Reservations: page.map((instance) => ({ Instances: [instance] })),
+        NextToken: page.length < found.length ? page.at(-1)?.InstanceId : undefined,
+      }
     },
     StopInstances: (raw) => changeState(raw, ['running', 'pending'], 'stopping', ['stopping', 'stopped']),
     StartInstances: (raw) => changeState(raw, ['stopped'], 'pending', ['pending', 'running']),

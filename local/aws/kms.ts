@@ -35,11 +35,28 @@ const SignInput = z.object({
   SigningAlgorithm: z.literal('ECDSA_SHA_256'),
 })
 const KeyIdInput = z.object({ KeyId: z.string() })
+const PageInput = { Limit: z.int().positive().max(1000).optional(), Marker: z.string().optional() }
+const ListKeysInput = z.object(PageInput)
+const ListAliasesInput = z.object({ ...PageInput, KeyId: z.string().optional() })
 const CreateAliasInput = z.object({ AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() })
 const Context = z.record(z.string(), z.string()).optional()
 const EncryptInput = z.object({ KeyId: z.string(), Plaintext: z.base64(), EncryptionContext: Context })
 const DecryptInput = z.object({ KeyId: z.string(), CiphertextBlob: z.base64(), EncryptionContext: Context })
 const ScheduleInput = z.object({ KeyId: z.string(), PendingWindowInDays: z.number().min(7).max(30).optional() })
+
+/** One page of rows in the order of their markers, and where the next one begins. */
+const pageOf = <T>(
+  rows: readonly T[],
+  markerOf: (row: T) => string,
+  { Limit, Marker = '' }: { Limit?: number; Marker?: string },
+  usual: number,
+) => {
+  const left = rows.filter((row) => markerOf(row) > Marker)
+  const page = left.slice(0, Limit ?? usual)
+  const last = page.at(-1)
+  const isCut = page.length < left.length && last !== undefined
+  return { page, more: isCut ? { NextMarker: markerOf(last), Truncated: true } : { Truncated: false } }
+}
 
 const IV_BYTES = 12
 const TAG_BYTES = 16
@@ -112,6 +129,7 @@ export const createKms = (
     Arn: textOf(row, 'arn'),
     KeyState: textOf(row, 'state'),
     Enabled: textOf(row, 'state') === 'Enabled',
+    CreationDate: new Date(textOf(row, 'created')).getTime() / 1000,
   })
 
   const service: Service = {
@@ -134,7 +152,9 @@ export const createKms = (
       return { KeyMetadata: metadata(find(id)) }
     },
     GetPublicKey: (raw) => {
-      const key = find(KeyIdInput.parse(raw).KeyId)
+      const { KeyId } = KeyIdInput.parse(raw)
+      usableMaterial(KeyId)
+      const key = find(KeyId)
       return { KeyId: textOf(key, 'arn'), PublicKey: bytesOf(signerOf(key), 'public').toString('base64') }
     },
     Sign: (raw) => {
@@ -157,6 +177,27 @@ export const createKms = (
       const made = database.run('INSERT OR IGNORE INTO kms_alias (name, key) VALUES (?, ?)', AliasName, id)
       if (made === 0) throw new AwsFault('AlreadyExistsException', `An alias with the name ${AliasName} already exists`)
       return {}
+    },
+    ListKeys: (raw) => {
+      const rows = database.all('SELECT id, arn FROM kms_key ORDER BY id')
+      const { page, more } = pageOf(rows, (row) => textOf(row, 'id'), ListKeysInput.parse(raw), 100)
+      return { Keys: page.map((row) => ({ KeyId: textOf(row, 'id'), KeyArn: textOf(row, 'arn') })), ...more }
+    },
+    ListAliases: (raw) => {
+      const input = ListAliasesInput.parse(raw)
+      const rows =
+        input.KeyId === undefined
+          ? database.all('SELECT name, key FROM kms_alias ORDER BY name')
+          : database.all('SELECT name, key FROM kms_alias WHERE key = ? ORDER BY name', textOf(find(input.KeyId), 'id'))
+      const { page, more } = pageOf(rows, (row) => textOf(row, 'name'), input, 50)
+      return {
+        Aliases: page.map((row) => ({ AliasName: textOf(row, 'name'), TargetKeyId: textOf(row, 'key') })),
+        ...more,
+      }
+    },
+    ListResourceTags: (raw) => {
+      const key = find(KeyIdInput.parse(raw).KeyId)
+      return { Tags: JSON.parse(textOf(key, 'tags')), Truncated: false }
     },
     EnableKeyRotation: (raw) => {
       const id = textOf(find(KeyIdInput.parse(raw).KeyId), 'id')

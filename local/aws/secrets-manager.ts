@@ -26,7 +26,14 @@ const CreateInput = z.object({
 const PutInput = z.object({ SecretId: z.string(), SecretString: z.string(), ClientRequestToken: Token.optional() })
 const GetInput = z.object({ SecretId: z.string(), VersionStage: z.enum(['AWSCURRENT', 'AWSPREVIOUS']).optional() })
 const DeleteInput = z.object({ SecretId: z.string(), RecoveryWindowInDays: z.number().min(7).max(30).optional() })
+const ListInput = z.object({
+  Filters: z.array(z.object({ Key: z.literal('name'), Values: z.array(z.string()) })).optional(),
+  MaxResults: z.int().positive().max(100).optional(),
+  NextToken: z.string().optional(),
+})
 const TagInput = z.object({ SecretId: z.string(), Tags })
+
+const UntagInput = z.object({ SecretId: z.string(), TagKeys: z.array(z.string()) })
 
 const MAX_BYTES = 65_536
 const MAX_VERSIONS = 100
@@ -113,6 +120,12 @@ export const createSecretsManager = (
 
   const tagsOf = (secret: ReturnType<typeof find>) => Tags.parse(JSON.parse(textOf(secret, 'tags')))
 
+  /** In epoch seconds: of the oldest version that is kept, which was made with the secret unless that was pruned. */
+  const createdAt = (name: string): number => {
+    const first = database.get('SELECT min(created) AS at FROM sm_version WHERE secret = ?', name)
+    return new Date(textOf(first ?? {}, 'at')).getTime() / 1000
+  }
+
   const service: Service = {
     CreateSecret: (raw) => {
       const input = CreateInput.parse(raw)
@@ -181,6 +194,23 @@ export const createSecretsManager = (
         VersionIdsToStages: Object.fromEntries(versions.map((row) => [textOf(row, 'id'), [textOf(row, 'stage')]])),
       }
     },
+    ListSecrets: (raw) => {
+      const { Filters = [], MaxResults = 100, NextToken = '' } = ListInput.parse(raw)
+      const left = database
+        .all('SELECT * FROM sm_secret WHERE deletion IS NULL AND name > ? ORDER BY name', NextToken)
+        .filter((row) => Filters.every(({ Values }) => Values.some((start) => textOf(row, 'name').startsWith(start))))
+      const page = left.slice(0, MaxResults)
+      return {
+        SecretList: page.map((row) => ({
+          ARN: textOf(row, 'arn'),
+          Name: textOf(row, 'name'),
+          KmsKeyId: textOf(row, 'key') || undefined,
+          Tags: tagsOf(row),
+          CreatedDate: createdAt(textOf(row, 'name')),
+        })),
+        NextToken: page.length < left.length ? page.at(-1)?.name : undefined,
+      }
+    },
     DeleteSecret: (raw) => {
       const input = DeleteInput.parse(raw)
       const secret = findUsable(input.SecretId)
@@ -197,6 +227,13 @@ export const createSecretsManager = (
         JSON.stringify([...kept, ...input.Tags]),
         textOf(secret, 'name'),
       )
+      return {}
+    },
+    UntagResource: (raw) => {
+      const input = UntagInput.parse(raw)
+      const secret = find(input.SecretId)
+      const kept = tagsOf(secret).filter(({ Key }) => !input.TagKeys.includes(Key))
+      database.run('UPDATE sm_secret SET tags = ? WHERE name = ?', JSON.stringify(kept), textOf(secret, 'name'))
       return {}
     },
   }

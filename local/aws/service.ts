@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import { ZodError } from 'zod'
 
 /** An error as AWS would answer it: the SDK turns it into its own exception class by `name`. */
@@ -99,7 +98,7 @@ export const jsonRequestHandler = (call: CallService) => ({
       response: {
         statusCode,
         headers: { 'content-type': 'application/x-amz-json-1.0' },
-        body: Readable.from([Buffer.from(JSON.stringify(body ?? {}))]),
+        body: Buffer.from(JSON.stringify(body ?? {})),
       },
     }
   },

@@ -229,6 +229,20 @@ describe('invites under concurrency', () => {
     }
   })
 
+  it('INV-23 sends an invite again for each of four who ask at once; the last link is the one that works', async () => {
+    const house = await createHarness()
+    const admin = await house.joinAsAdmin()
+    const { id } = await house.invite(admin, { email: EMAIL })
+
+    const resent = await Promise.all([1, 2, 3, 4].map(() => admin.post(`/api/admin/invites/${id}/resend`)))
+
+    expect(resent.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    const looked = await Promise.all(
+      resent.map(({ body }) => house.browse().post('/api/invites/inspect', { invite: house.codeOf(body.link) })),
+    )
+    expect(looked.map(({ status }) => status).toSorted()).toEqual([200, 404, 404, 404])
+  })
+
   it('INV-20 leaves one account when two admins invite one address at once', async () => {
     for (let seed = 0; seed < 10; seed += 1) {
       const house = await createHarness({ seed: `two ${seed}` })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ADAPTERS, createHarness, PASSWORD } from '../support/harness.ts'
-import { createBrowser } from '../support/browser.ts'
+import { type Browser, createBrowser } from '../support/browser.ts'
 import { dumpAws } from '../support/sinks.ts'
 import { PRODUCTION_COOKIES } from '../../lambdas/http/request.ts'
 import { testPlatform } from '../support/harness.ts'
@@ -20,6 +20,40 @@ const withTenant = async (adapter: 'local' | 'lambda') => {
   const admin = await house.joinAsAdmin()
   const ana = await house.join(admin, EMAIL)
   return { house, admin, ana, calls, token: ana.cookies.get(COOKIE) ?? '' }
+}
+
+/** Two sessions of one account, the second at a copy of the app whose next transaction waits until it is released. */
+const withHeldWrite = async (adapter: 'local' | 'lambda') => {
+  const { house, admin, ana } = await withTenant(adapter)
+  let gate: { reached: () => void; released: Promise<void> } | null = null
+  const slow = await createHarness({
+    adapter,
+    aws: house.aws,
+    clock: house.clock,
+    seed: 'slow',
+    hook: async (call, proceed) => {
+      const isAudited =
+        call.operation === 'TransactWriteItems' && JSON.stringify(call.input).includes('vestibule-audit')
+      if (gate !== null && isAudited) {
+        const { reached, released } = gate
+        gate = null
+        reached()
+        await released
+      }
+      return proceed()
+    },
+  })
+  const late = slow.browse()
+  await late.post('/api/login', { email: EMAIL, password: PASSWORD })
+  const now = house.browse()
+  for (const [name, value] of late.cookies) now.cookies.set(name, value)
+  const hold = () => {
+    const reached = Promise.withResolvers<void>()
+    const released = Promise.withResolvers<void>()
+    gate = { reached: reached.resolve, released: released.promise }
+    return { reached: reached.promise, release: released.resolve }
+  }
+  return { house, admin, ana, other: { late, now }, hold }
 }
 
 describe.each(ADAPTERS)('sessions over %s', (adapter) => {
@@ -84,6 +118,43 @@ describe.each(ADAPTERS)('sessions over %s', (adapter) => {
 
     expect(reply.status).toBe(204)
     expect(outcomes.filter(({ startedAfter, status }) => startedAfter && status !== 401)).toEqual([])
+    expect((await ana.get('/api/agents')).status).toBe(200)
+  })
+
+  it.each([
+    ['ends the others too', (browser: Browser) => browser.send('DELETE', '/api/sessions')],
+    ['makes an API token', (browser: Browser) => browser.post('/api/tokens', { name: 'laptop' })],
+    [
+      'changes the password',
+      (browser: Browser) =>
+        browser.post('/api/password', { currentPassword: PASSWORD, newPassword: 'a violet tractor on top' }),
+    ],
+  ])('SES-04 brings nothing back of a session that was ended while it %s', async (_what, ask) => {
+    for (const end of ['others', 'itself', 'tenant'] as const) {
+      const { house, admin, ana, other, hold } = await withHeldWrite(adapter)
+      const tenantId = (await ana.get('/api/session')).body.tenant.id
+      const held = hold()
+      const asked = ask(other.late)
+      await held.reached
+      if (end === 'others') expect((await ana.del('/api/sessions')).status).toBe(204)
+      if (end === 'itself') expect((await other.now.post('/api/logout')).status).toBe(204)
+      if (end === 'tenant') await admin.post(`/api/admin/tenants/${tenantId}/suspend`, {})
+      held.release()
+      const answer = await asked
+      await admin.post(`/api/admin/tenants/${tenantId}/resume`)
+
+      expect([end, answer.status]).toEqual([end, 401])
+      expect((await other.late.get('/api/agents')).status).toBe(401)
+      expect((await house.browse().post('/api/login', { email: EMAIL, password: PASSWORD })).status).toBe(200)
+    }
+  })
+
+  it('SES-04 lets a session end the others twice at once', async () => {
+    const { ana } = await withTenant(adapter)
+
+    const replies = await Promise.all([ana.del('/api/sessions'), ana.del('/api/sessions')])
+
+    expect(replies.map(({ status }) => status)).toEqual([204, 204])
     expect((await ana.get('/api/agents')).status).toBe(200)
   })
 

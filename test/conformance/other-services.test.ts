@@ -3,6 +3,11 @@ import {
   CreateAliasCommand,
   CreateKeyCommand,
   DescribeKeyCommand,
+  ListAliasesCommand,
+  type ListAliasesCommandOutput,
+  ListKeysCommand,
+  type ListKeysCommandOutput,
+  ListResourceTagsCommand,
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
@@ -11,8 +16,11 @@ import {
   DeleteSecretCommand,
   DescribeSecretCommand,
   GetSecretValueCommand,
+  ListSecretsCommand,
+  type ListSecretsCommandOutput,
   PutSecretValueCommand,
   TagResourceCommand,
+  UntagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
 import {
   CreateQueueCommand,
@@ -48,7 +56,7 @@ describe('what we rely on Secrets Manager for', () => {
     expect([current.SecretString, current.VersionId, previous.SecretString]).toEqual(['two', token('b'), 'one'])
   })
 
-  it('creates a name once, takes tags, and blocks the name while it is scheduled for deletion', async () => {
+  it('creates a name once, takes tags and gives them up, and blocks the name while it is scheduled for deletion', async () => {
     const Name = `conformance/${aws.unique}/life`
     await aws.secrets.send(new CreateSecretCommand({ Name, SecretString: 'x', Tags: [{ Key: 'a', Value: '1' }] }))
     await aws.secrets.send(new TagResourceCommand({ SecretId: Name, Tags: [{ Key: 'instance-arn', Value: 'arn' }] }))
@@ -61,6 +69,10 @@ describe('what we rely on Secrets Manager for', () => {
       { Key: 'a', Value: '1' },
       { Key: 'instance-arn', Value: 'arn' },
     ])
+    for (let turn = 0; turn < 2; turn += 1)
+      await aws.secrets.send(new UntagResourceCommand({ SecretId: Name, TagKeys: ['instance-arn'] }))
+    const left = await aws.secrets.send(new DescribeSecretCommand({ SecretId: Name }))
+    expect(left.Tags).toEqual([{ Key: 'a', Value: '1' }])
     await aws.secrets.send(new DeleteSecretCommand({ SecretId: Name, RecoveryWindowInDays: 7 }))
     expect(await nameOf(aws.secrets.send(new GetSecretValueCommand({ SecretId: Name })))).toBe(
       'InvalidRequestException',
@@ -74,6 +86,63 @@ describe('what we rely on Secrets Manager for', () => {
     expect(await nameOf(aws.secrets.send(new GetSecretValueCommand({ SecretId: 'nowhere' })))).toBe(
       'ResourceNotFoundException',
     )
+  })
+})
+
+describe('what we rely on lists for', () => {
+  it('lists secrets by the beginning of their names, in pages, without those that are scheduled for deletion', async () => {
+    const prefix = `conformance/${aws.unique}/listed/`
+    for (const name of ['a', 'b', 'c', 'gone']) {
+      const Tags = [{ Key: 'k', Value: name }]
+      await aws.secrets.send(new CreateSecretCommand({ Name: `${prefix}${name}`, SecretString: 'x', Tags }))
+    }
+    await aws.secrets.send(new DeleteSecretCommand({ SecretId: `${prefix}gone`, RecoveryWindowInDays: 7 }))
+    const found: unknown[] = []
+    let NextToken: string | undefined
+    do {
+      const page: ListSecretsCommandOutput = await aws.secrets.send(
+        new ListSecretsCommand({ Filters: [{ Key: 'name', Values: [prefix] }], MaxResults: 2, NextToken }),
+      )
+      expect(page.SecretList?.length).toBeLessThanOrEqual(2)
+      expect(page.SecretList?.every(({ CreatedDate }) => CreatedDate instanceof Date)).toBe(true)
+      found.push(...(page.SecretList ?? []).map(({ Name, Tags }) => [Name, Tags?.[0]?.Value]))
+      NextToken = page.NextToken
+    } while (NextToken !== undefined)
+
+    expect(found.toSorted()).toEqual(['a', 'b', 'c'].map((name) => [`${prefix}${name}`, name]))
+  })
+
+  it('lists keys and aliases in pages, the aliases of one key, and the tags that a key was made with', async () => {
+    const keys: string[] = []
+    for (let count = 0; count < 3; count += 1) {
+      const Tags = [{ TagKey: 'k', TagValue: String(count) }]
+      keys.push((await aws.kms.send(new CreateKeyCommand({ Tags }))).KeyMetadata?.KeyId ?? '')
+    }
+    const aliases = keys.map((_, place) => `alias/conformance/${aws.unique}/listed-${place}`)
+    for (const [place, TargetKeyId] of keys.entries())
+      await aws.kms.send(new CreateAliasCommand({ AliasName: aliases[place], TargetKeyId }))
+    const listed: (string | undefined)[] = []
+    let Marker: string | undefined
+    do {
+      const page: ListKeysCommandOutput = await aws.kms.send(new ListKeysCommand({ Limit: 2, Marker }))
+      listed.push(...(page.Keys ?? []).map(({ KeyId }) => KeyId))
+      Marker = page.NextMarker
+    } while (Marker !== undefined)
+    const targets = new Map<string | undefined, string | undefined>()
+    do {
+      const page: ListAliasesCommandOutput = await aws.kms.send(new ListAliasesCommand({ Limit: 2, Marker }))
+      for (const { AliasName, TargetKeyId } of page.Aliases ?? []) targets.set(AliasName, TargetKeyId)
+      Marker = page.NextMarker
+    } while (Marker !== undefined)
+
+    expect(listed).toEqual(expect.arrayContaining(keys))
+    expect(aliases.map((name) => targets.get(name))).toEqual(keys)
+    const ofOne = await aws.kms.send(new ListAliasesCommand({ KeyId: keys[1] }))
+    expect(ofOne.Aliases?.map(({ AliasName }) => AliasName)).toEqual([aliases[1]])
+    const { Tags } = await aws.kms.send(new ListResourceTagsCommand({ KeyId: keys[2] }))
+    expect(Tags).toEqual([{ TagKey: 'k', TagValue: '2' }])
+    const { KeyMetadata } = await aws.kms.send(new DescribeKeyCommand({ KeyId: keys[0] }))
+    expect(KeyMetadata?.CreationDate).toBeInstanceOf(Date)
   })
 })
 

@@ -1,6 +1,8 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { STRAY_SWEEP_SECONDS } from '../../lambdas/contract/facts.ts'
+import { STRAY_KINDS } from '../../lambdas/contract/names.ts'
 import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import { dumpAws } from '../support/sinks.ts'
 import type { Browser } from '../support/browser.ts'
@@ -9,6 +11,9 @@ import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
 import { createFaultPlan, FAULTS, type PlannedFault } from './plan.ts'
 import { type Scene, SECOND_TOKEN, type Workflow } from './workflows.ts'
 import { findViolations, findViolationsAtRest } from './world.ts'
+
+/** In memory where there is such a place: each try begins with a copy. */
+export const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 /** Back-off between tries is for others' sake; here it would only be waited for. */
 export const withoutBackOff = (): void => {
@@ -41,7 +46,7 @@ const people = (house: Harness, cookies: Beginning['cookies'], notes: Record<str
 
 /** Does a workflow's setup once. The folder is the caller's to remove. */
 export const begin = async (workflow: Workflow): Promise<Beginning> => {
-  const folder = mkdtempSync(join(tmpdir(), 'vestibule-faults-'))
+  const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
   const clock = createTestClock()
   const aws = await createEmbeddedAws({ directory: folder, clock })
   const house = await createHarness({ aws, clock, seed: `setup of ${workflow.name}` })
@@ -66,11 +71,22 @@ export const begin = async (workflow: Workflow): Promise<Beginning> => {
 
 const MINUTES_TO_REST = 75
 
-/** Runs queue, machines and schedules without faults until nothing changes any more. */
+/** Runs queue, machines and schedules without faults until nothing changes any more, and strays have been found and ended. */
 const comeToRest = async (house: Harness): Promise<boolean> => {
+  for (let sweeps = 0; sweeps < 2; sweeps += 1) {
+    await untilCalm(house)
+    house.clock.advanceSeconds(STRAY_SWEEP_SECONDS)
+  }
+  return untilCalm(house)
+}
+
+/** One kind of stray is looked for in each pass: nothing is calm before each had its turn. */
+const CALM_PASSES = Math.max(3, STRAY_KINDS.length)
+
+const untilCalm = async (house: Harness): Promise<boolean> => {
   let before = ''
   let calm = 0
-  for (let minute = 0; minute < MINUTES_TO_REST && calm < 3; minute += 1) {
+  for (let minute = 0; minute < MINUTES_TO_REST && calm < CALM_PASSES; minute += 1) {
     for (let second = 0; second < 60; second += 15) {
       house.clock.advanceSeconds(15)
       house.aws.machines.advance()
@@ -84,7 +100,7 @@ const comeToRest = async (house: Harness): Promise<boolean> => {
     calm = now === before ? calm + 1 : 0
     before = now
   }
-  return calm >= 3
+  return calm >= CALM_PASSES
 }
 
 /** Signs of life that go on for ever, and when to look next. */
@@ -119,7 +135,7 @@ export const attempt = async (
   faultsInRecovery: readonly PlannedFault[] = [],
 ): Promise<Outcome> => {
   const { workflow } = beginning
-  const folder = mkdtempSync(join(tmpdir(), 'vestibule-faults-'))
+  const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
   cpSync(beginning.folder, folder, { recursive: true })
   const clock = createTestClock(beginning.startsAt)
   const aws = await createEmbeddedAws({ directory: folder, clock })

@@ -1,3 +1,4 @@
+import { ARCHIVE_PARTITION } from '../../lambdas/contract/names.ts'
 import { string } from '../../lambdas/support/ssh-wire.ts'
 import { readArchive, walkArchive } from '../support/archive.ts'
 import type { Harness } from '../support/harness.ts'
@@ -109,6 +110,23 @@ const lifecycle = (verb: string, from: 'ready' | 'stopped' | 'failed', to: strin
   },
 ]
 
+const archiving = (name: string, setup: Workflow['setup']): Workflow => ({
+  ...{ name, setup },
+  run: async (house) => {
+    await house.archive()
+    return null
+  },
+  check: async (house) => {
+    await house.archive()
+    for (const [chain, files] of readArchive(house.aws)) {
+      const { end, broken } = walkArchive(chain, files)
+      const head = await house.deps.audit.readHead(chain)
+      if (broken !== null || end.hash !== head?.hash) return `the archive of ${chain} is not whole`
+    }
+    return readArchive(house.aws).size === 0 ? 'there is no archive' : null
+  },
+})
+
 export const WORKFLOWS: readonly Workflow[] = [
   {
     name: 'issue an invite',
@@ -118,22 +136,23 @@ export const WORKFLOWS: readonly Workflow[] = [
   },
   {
     name: 'resend an invite',
-    setup: async (house, scene) => note(scene, 'invite', (await house.invite(scene.admin, { email: 'n@example.com' })).id),
+    setup: async (house, scene) =>
+      note(scene, 'invite', (await house.invite(scene.admin, { email: 'n@example.com' })).id),
     run: (_house, scene) => scene.admin.post(`/api/admin/invites/${idOf(scene, 'invite')}/resend`),
   },
   {
     name: 'revoke an invite',
-    setup: async (house, scene) => note(scene, 'invite', (await house.invite(scene.admin, { email: 'n@example.com' })).id),
+    setup: async (house, scene) =>
+      note(scene, 'invite', (await house.invite(scene.admin, { email: 'n@example.com' })).id),
     run: (_house, scene) => scene.admin.del(`/api/admin/invites/${idOf(scene, 'invite')}`),
     mayRepeatAs: [409],
   },
   {
     name: 'redeem an invite',
-    setup: async (house, scene) => note(scene, 'code', (await house.invite(scene.admin, { email: 'n@example.com' })).code),
+    setup: async (house, scene) =>
+      note(scene, 'code', (await house.invite(scene.admin, { email: 'n@example.com' })).code),
     run: (house, scene) =>
-      house
-        .browse()
-        .post('/api/signup', { invite: idOf(scene, 'code'), email: 'n@example.com', password: PASSWORD }),
+      house.browse().post('/api/signup', { invite: idOf(scene, 'code'), email: 'n@example.com', password: PASSWORD }),
     mayRepeatAs: [403],
     check: async (house) => {
       const { status } = await house.browse().post('/api/login', { email: 'n@example.com', password: PASSWORD })
@@ -142,7 +161,8 @@ export const WORKFLOWS: readonly Workflow[] = [
   },
   {
     name: 'look at an invite',
-    setup: async (house, scene) => note(scene, 'code', (await house.invite(scene.admin, { email: 'n@example.com' })).code),
+    setup: async (house, scene) =>
+      note(scene, 'code', (await house.invite(scene.admin, { email: 'n@example.com' })).code),
     run: (house, scene) => house.browse().post('/api/invites/inspect', { invite: idOf(scene, 'code') }),
   },
   {
@@ -175,8 +195,7 @@ export const WORKFLOWS: readonly Workflow[] = [
   {
     name: 'change the password',
     setup: nothing,
-    run: (_house, { tenant }) =>
-      tenant.post('/api/password', { currentPassword: PASSWORD, newPassword: NEW_PASSWORD }),
+    run: (_house, { tenant }) => tenant.post('/api/password', { currentPassword: PASSWORD, newPassword: NEW_PASSWORD }),
     mayRepeatAs: [400, 401, 403],
   },
   {
@@ -325,23 +344,11 @@ export const WORKFLOWS: readonly Workflow[] = [
       return null
     },
   },
-  {
-    name: 'archive the trail',
-    setup: nothing,
-    run: async (house) => {
-      await house.archive()
-      return null
-    },
-    check: async (house) => {
-      await house.archive()
-      for (const [chain, files] of readArchive(house.aws)) {
-        const { end, broken } = walkArchive(chain, files)
-        const head = await house.deps.audit.readHead(chain)
-        if (broken !== null || end.hash !== head?.hash) return `the archive of ${chain} is not whole`
-      }
-      return readArchive(house.aws).size === 0 ? 'there is no archive' : null
-    },
-  },
+  archiving('archive the trail', nothing),
+  archiving('archive the trail again, its notes lost', async (house) => {
+    await house.archive()
+    house.aws.database.run('DELETE FROM ddb_item WHERE pk = ?', ARCHIVE_PARTITION)
+  }),
 ]
 
 /** Works the queue off while a call waits for it, as the provisioner would. */

@@ -154,6 +154,9 @@ export const findViolationsAtRest = async (aws: EmbeddedAws, planted: readonly s
     if (key.state === 'Enabled' && String(key.tags).includes(TAGS.tenant) && !aliases.has(key.id))
       found.push(`I-17 key ${String(key.id)} has no alias`)
   }
-  for (const row of aws.database.all('SELECT queue FROM sqs_message')) found.push(`I-18 a message stays in ${String(row.queue)}`)
+  for (const { id } of rowsOf(aws, 'vestibule-agents').filter(({ pk }) => String(pk).startsWith('STRAY#')))
+    found.push(`I-16 ${id} is marked as a stray`)
+  for (const row of aws.database.all('SELECT queue FROM sqs_message'))
+    found.push(`I-18 a message stays in ${String(row.queue)}`)
   return found
 }

@@ -42,6 +42,8 @@ describe('the deploy configuration', () => {
       auditLockDays: '0',
       identityIssuer: 'https://evil.example.com',
       breakGlassUntil: 'soon',
+      supportCaGeneration: '0',
+      retiringSupportCa: 'alias/ours',
     }
 
     const said = (() => {
@@ -62,6 +64,8 @@ describe('the deploy configuration', () => {
       'auditLockDays is "0"; give a whole number from 1 to 36500',
       'identityIssuer is "https://evil.example.com"; give the account’s token issuer',
       'breakGlassUntil is "soon"; give a UTC time',
+      'supportCaGeneration is "0"; give a whole number from 1 to 1000',
+      'retiringSupportCa is "alias/ours"; give the ARN of the KMS key that signed before',
     ])
       expect(said).toContain(part)
   })

@@ -11,6 +11,9 @@ const USED_BY_RUNTIME = ['logs:CreateLogStream', 'logs:PutLogEvents']
 /** Actions that IAM knows no resource for, or none yet; what holds each instead. */
 const WITHOUT_RESOURCE: Record<string, string> = {
   'ec2:DescribeInstances': 'knows no resources',
+  'kms:ListAliases': 'knows no resources',
+  'kms:ListKeys': 'knows no resources',
+  'secretsmanager:ListSecrets': 'knows no resources',
   'kms:CreateKey': 'has none yet; the request must carry our stage’s tag',
   'kms:TagResource': 'at creation; the request must carry our stage’s tag',
 }

@@ -36,7 +36,13 @@ describe('alarms', () => {
   })
 
   it('count log lines that the code writes', () => {
-    const code = ['provisioning/reconcile.ts', 'invites/send-due-mail.ts', 'audit/archive-trail.ts']
+    const code = [
+      'provisioning/reconcile.ts',
+      'provisioning/quarantine-agent.ts',
+      'provisioning/sweep-strays.ts',
+      'invites/send-due-mail.ts',
+      'audit/archive-trail.ts',
+    ]
       .map((name) => readFileSync(`lambdas/${name}`, 'utf8'))
       .join('\n')
     const patterns = templates
@@ -45,7 +51,7 @@ describe('alarms', () => {
     const messages = patterns.flatMap((pattern) =>
       [...pattern.matchAll(/\$\.msg = "([^"]+)"/g)].map(([, message = '']) => message),
     )
-    expect(messages).toHaveLength(5)
+    expect(messages).toHaveLength(8)
     for (const message of messages) expect(code).toContain(`'${message}'`)
   })
 

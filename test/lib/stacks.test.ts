@@ -2,17 +2,31 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { listSuppressions } from '../../lib/nag.ts'
 import { type Assembly, FULL, MINIMAL, synthesise } from '../support/assembly.ts'
-import { readTemplates, STACKS, type Templates } from '../support/templates.ts'
+import { decide } from '../support/iam-policy.ts'
+import {
+  readTemplates,
+  ROLE_POLICIES,
+  STACKS,
+  statementsOf as statementsOfRole,
+  type Templates,
+} from '../support/templates.ts'
 
-/** Every template of a newcomer's configuration, and of one that chooses everything. */
-let assemblies: Record<'minimal' | 'full', { assembly: Assembly; templates: Templates }>
+/** The key that signed before, while another takes over. */
+const RETIRING = 'arn:aws:kms:eu-central-1:123456789012:key/0a0a0a0a-0000-4000-8000-000000000000'
+
+/** Every template of a newcomer's configuration, of one that chooses everything, and of one that changes its support CA. */
+let assemblies: Record<'minimal' | 'full' | 'rotating', { assembly: Assembly; templates: Templates }>
 
 beforeAll(async () => {
   const load = async (config: Record<string, unknown>) => {
     const assembly = await synthesise(config)
     return { assembly, templates: readTemplates(assembly.directory) }
   }
-  assemblies = { minimal: await load(MINIMAL), full: await load(FULL) }
+  assemblies = {
+    minimal: await load(MINIMAL),
+    full: await load(FULL),
+    rotating: await load({ supportCaGeneration: '2', retiringSupportCa: RETIRING }),
+  }
 }, 60_000)
 
 const each = (check: (templates: Templates) => void): void => {
@@ -143,7 +157,7 @@ describe('what holds data', () => {
   })
 
   it('IAC-08 keeps its logical ids: a change of one would replace what holds data', () => {
-    each((templates) => {
+    for (const { templates } of [assemblies.minimal, assemblies.full]) {
       const ids = templates.all.filter(({ stack }) => stack === 'VestibuleData').map(({ id }) => id)
       expect(ids.toSorted()).toEqual([
         'Agents8DC46436',
@@ -167,7 +181,31 @@ describe('what holds data', () => {
         'SessionKeys7DB38201',
         'SupportCa7F6C53D5',
       ])
-    })
+    }
+  })
+
+  it('H15 makes another key for another generation of the support CA; machines are told of both, one of them signs', () => {
+    const { templates } = assemblies.rotating
+    const signers = templates.ofType('AWS::KMS::Key').filter(({ id }) => id.startsWith('SupportCa'))
+    expect(signers.map(({ id, DeletionPolicy }) => [id.slice(0, -8), DeletionPolicy])).toEqual([
+      ['SupportCa2', 'Retain'],
+    ])
+    const [signer] = signers
+    const ofFunction = (name: string) => {
+      const fn = templates.ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith(`${name}Function`))
+      const role = templates.ofType('AWS::IAM::Role').find(({ id }) => id.startsWith(`${name}Role`))
+      const keys = (role === undefined ? [] : statementsOfRole(templates, role))
+        .filter(({ Action }) => Action.includes('kms:GetPublicKey'))
+        .map(({ Action, Resource }) => [Action, Resource])
+      return { env: templates.resolve(fn?.stack ?? '', fn?.Properties.Environment.Variables), keys }
+    }
+    const current = templates.resolve('VestibuleData', { 'Fn::GetAtt': [signer?.id, 'Arn'] })
+    const agents = ofFunction('Agents')
+    expect(agents.env.SUPPORT_CA_KEYS).toBe(`${current},${RETIRING}`)
+    expect(agents.keys).toEqual([[['kms:GetPublicKey'], [current, RETIRING]]])
+    const support = ofFunction('Support')
+    expect(support.env.SUPPORT_CA_KEY).toBe(current)
+    expect(support.keys).toEqual([[['kms:Sign', 'kms:GetPublicKey'], [current]]])
   })
 
   it('IAC-06 stands in no template and no environment: names and references alone', () => {
@@ -214,6 +252,19 @@ describe('the network', () => {
         .ofType('AWS::EC2::SecurityGroupIngress')
         .map(({ Properties }) => JSON.stringify(Properties.GroupId))
       expect(added.filter((group) => group.includes(`"${agents?.id}"`))).toEqual([])
+    })
+  })
+
+  it('P18 gives an agent in quarantine a group with no way in and none out', () => {
+    each((templates) => {
+      const group = templates.ofType('AWS::EC2::SecurityGroup').find(({ id }) => id.startsWith('Quarantined'))
+      expect(group?.Properties.SecurityGroupIngress).toBeUndefined()
+      // What CloudFormation needs so that EC2 adds no rule of its own: a kind of ICMP that nobody answers, to nobody.
+      expect(group?.Properties.SecurityGroupEgress).toMatchObject([
+        { CidrIp: '255.255.255.255/32', IpProtocol: 'icmp', FromPort: 252, ToPort: 86 },
+      ])
+      for (const type of ['AWS::EC2::SecurityGroupIngress', 'AWS::EC2::SecurityGroupEgress'])
+        expect(JSON.stringify(templates.ofType(type).map(({ Properties }) => Properties))).not.toContain(group?.id)
     })
   })
 
@@ -299,6 +350,29 @@ describe('functions', () => {
     expect(assemblies.full.templates.ofType('AWS::Lambda::Function')).toHaveLength(7)
   })
 
+  it('P18 may take from an agent’s secret the tag that binds it to a machine, and no other', () => {
+    each((templates) => {
+      const secret = `arn:aws:secretsmanager:eu-central-1:000000000000:secret:vestibule/${templates === assemblies.full.templates ? 'full' : 'prod'}/tenant/ten_${'0'.repeat(26)}/agent/agt_${'0'.repeat(26)}-AbCdEf`
+      for (const name of ['Provisioner', 'Reconciler', 'Agents']) {
+        const role = templates.ofType('AWS::IAM::Role').find(({ id }) => id.startsWith(`${name}Role`))
+        const statements = role === undefined ? [] : statementsOfRole(templates, role)
+        const may = (...tagKeys: string[]) =>
+          decide(statements, {
+            action: 'secretsmanager:UntagResource',
+            resource: secret,
+            context: tagKeys.length === 0 ? {} : { 'aws:TagKeys': tagKeys },
+          }).allowed
+        const isLauncher = name !== 'Agents'
+        expect([name, may('instance-arn'), may('instance-arn', 'vestibule-tenant'), may()]).toEqual([
+          name,
+          isLauncher,
+          false,
+          false,
+        ])
+      }
+    })
+  })
+
   it('PRV-10 have a dead-letter queue behind every asynchronous edge, and six time-outs of visibility', () => {
     each((templates) => {
       const queues = templates.ofType('AWS::SQS::Queue')
@@ -346,7 +420,7 @@ describe('functions', () => {
       ])
       expect(keysOf('LaunchRequests')).toEqual([{ prefix: 'requests/launch/' }])
       expect(keysOf('ProvisionRequests').map(({ prefix }) => prefix)).toEqual(
-        ['stop', 'start', 'delete', 'support'].map((verb) => `requests/${verb}/`),
+        ['stop', 'start', 'delete', 'support', 'quarantine'].map((verb) => `requests/${verb}/`),
       )
       const sources = templates
         .ofType('AWS::Lambda::EventSourceMapping')
@@ -367,7 +441,7 @@ describe('functions', () => {
 
   it('AUD-03 A1 may put into the trail and, three of them, read it; none may change or delete', () => {
     each((templates) => {
-      const onAudit = propertiesOf(templates, 'AWS::IAM::Policy')
+      const onAudit = ROLE_POLICIES.flatMap((type) => propertiesOf(templates, type))
         .flatMap(statementsOf)
         .filter(({ Effect, Resource }) => Effect === 'Allow' && JSON.stringify(Resource).includes('Audit'))
         .filter(

@@ -63,6 +63,7 @@ export const createMachine = async () => {
         STATE_DIR: state,
         PATH: path,
         SLACK_API_URL: slack.apiUrl,
+        NODE_COMPILE_CACHE: join(tmpdir(), 'vestibule-compile-cache'),
         TURN_LIMIT_MILLISECONDS: String(turnLimitMilliseconds),
       },
       stdio: ['ignore', 'pipe', 'pipe'],

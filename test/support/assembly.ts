@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { App } from 'aws-cdk-lib'
+import { once } from '../../lambdas/core/once.ts'
 import { type Bundles, bundleFunctions } from '../../lib/bundles.ts'
 import { parseDeployConfig } from '../../lib/config.ts'
 import { attachNag } from '../../lib/nag.ts'
@@ -37,6 +38,9 @@ export interface Assembly {
   bundles: Bundles
 }
 
+/** The functions are the same whatever is chosen. */
+const bundled = once(() => bundleFunctions(mkdtempSync(join(tmpdir(), 'vestibule-functions-'))))
+
 /** The CDK app, synthesised into a folder of its own, cdk-nag and all. */
 export const synthesise = async (config: Record<string, unknown>): Promise<Assembly> => {
   const directory = mkdtempSync(join(tmpdir(), 'vestibule-assembly-'))
@@ -45,7 +49,7 @@ export const synthesise = async (config: Record<string, unknown>): Promise<Assem
     context: { '@aws-cdk/core:defaultCrossStackReferences': 'strong' },
     analyticsReporting: false,
   })
-  const bundles = await bundleFunctions(join(directory, 'functions'))
+  const bundles = await bundled()
   const stacks = createStacks(app, parseDeployConfig(config), '0.0.0-test', bundles)
   attachNag(app, stacks)
   app.synth()

@@ -104,7 +104,7 @@ export const createJourney = (house: Deployed, templates: Templates) => {
     ).agent.id
   }
 
-  /** A whole life of an agent: ready, changed, supported, stopped, started, deleted. */
+  /** A whole life of an agent: ready, changed, supported, stopped, started, quarantined, deleted. */
   const liveAndDie = async (
     tenant: Browser,
     name: string,
@@ -127,8 +127,19 @@ export const createJourney = (house: Deployed, templates: Templates) => {
     await reach(tenant, id, 'stopped', settleBy)
     must(await tenant.post(`/api/agents/${id}/start`), 202, 'start')
     await reach(tenant, id, 'ready', settleBy)
+    await beQuarantined(tenant, id, settleBy)
     must(await tenant.del(`/api/agents/${id}`), 202, 'delete')
     await reach(tenant, id, 'deleted', settleBy)
+  }
+
+  /** The machine says that it runs something else than the row says that it was given. */
+  const beQuarantined = async (tenant: Browser, id: string, settleBy: Parameters<typeof settle>[1]): Promise<void> => {
+    const { tenant: its } = must(await tenant.get('/api/session'), 200, 'who am I')
+    await meddle(its.id, id, 'release', '0'.repeat(64))
+    await settle(async () => {
+      const { agent } = must(await tenant.get(`/api/agents/${id}`), 200, 'read agent')
+      return agent.reason?.code === 'quarantined' && agent.isolatedAt !== undefined
+    }, settleBy)
   }
 
   const isSupportOpen = (agentId: string): boolean =>

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
+import { proofAudience } from '../../lambdas/contract/instance.ts'
 import { createLogger } from '../../lambdas/core/logger.ts'
 import { systemClock } from '../../lambdas/core/clock.ts'
 import { createEmbeddedAws, EMBEDDED_PLACE } from '../../local/aws/embedded-aws.ts'
@@ -15,6 +16,7 @@ import { createBrowser } from './browser.ts'
 import { createEdge } from './edge.ts'
 import { decide, type IamRequest, type Statement } from './iam-policy.ts'
 import { iamRequestsOf, queueRequests, type Surroundings } from './iam-requests.ts'
+import { sendBeat } from './machine.ts'
 import { createResources } from './resources.ts'
 import { type Resource, statementsOf, type Templates } from './templates.ts'
 
@@ -329,6 +331,8 @@ export const deploy = async (templates: Templates) => {
     siteOrigin,
     sources,
     browse,
+    beat: (machineId: string, more: Record<string, unknown> = {}) =>
+      sendBeat({ aws, browser: browse('198.51.100.7'), audience: proofAudience(siteOrigin) }, machineId, more),
     tick,
     settle,
     beforeEachCall: (hook: typeof beforeCall) => {

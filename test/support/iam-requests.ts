@@ -73,6 +73,7 @@ const keyTags = (aws: EmbeddedAws, keyArn: string): Record<string, string> => {
 
 const secretsmanager = ({ operation, input }: AwsCall, { aws, dataKeyArn }: Surroundings): IamRequest[] => {
   const given = input as any
+  if (operation === 'ListSecrets') return [{ action: 'secretsmanager:ListSecrets', resource: '*', context: {} }]
   const id = given.SecretId ?? given.Name
   const row = aws.database.get('SELECT arn, key FROM sm_secret WHERE name = ? OR arn = ?', id, id)
   const resource = row === null ? `arn:aws:secretsmanager:${region}:${accountId}:secret:${id}-AbCdEf` : String(row.arn)
@@ -85,6 +86,7 @@ const secretsmanager = ({ operation, input }: AwsCall, { aws, dataKeyArn }: Surr
   const window = given.RecoveryWindowInDays
   const context: IamRequest['context'] =
     window === undefined ? {} : { 'secretsmanager:RecoveryWindowInDays': String(window) }
+  if (operation === 'UntagResource') context['aws:TagKeys'] = given.TagKeys
   const own: IamRequest = { action: `secretsmanager:${operation}`, resource, context }
   switch (operation) {
     case 'GetSecretValue':
@@ -109,6 +111,8 @@ const kms = ({ operation, input }: AwsCall, { aws }: Surroundings): IamRequest[]
     const context = Object.fromEntries(given.Tags.map((tag: any) => [`aws:RequestTag/${tag.TagKey}`, tag.TagValue]))
     return ['kms:CreateKey', 'kms:TagResource'].map((action) => ({ action, resource: '*', context }))
   }
+  if (['ListKeys', 'ListAliases'].includes(operation))
+    return [{ action: `kms:${operation}`, resource: '*', context: {} }]
   const key = keyArn(given.KeyId ?? given.TargetKeyId)
   // KMS looks for the alias first: one that is not there is "not found" to everybody.
   if (key === null) return []

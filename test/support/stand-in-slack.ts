@@ -9,8 +9,11 @@ interface SlackCall {
   fields: Record<string, string>
 }
 
-/** Slack's Web API and Socket Mode on loopback, as far as an agent uses them. */
-export const startStandInSlack = async () => {
+/**
+ * Slack's Web API and Socket Mode on loopback, as far as an agent uses them. `socketOrigin` is where agents are sent for Socket
+ * Mode when they do not come over loopback.
+ */
+export const startStandInSlack = async (socketOrigin?: string) => {
   const calls: SlackCall[] = []
   const acknowledged: string[] = []
   const refusals = new Map<string, string>()
@@ -21,7 +24,8 @@ export const startStandInSlack = async () => {
     const error = refusals.get(token) ?? refusals.get(method)
     if (error !== undefined) return { ok: false, error }
     if (method === 'auth.test') return { ok: true, team_id: 'T1', user_id: 'UBOT' }
-    if (method === 'apps.connections.open') return { ok: true, url: `ws://127.0.0.1:${port}/link?token=${token}` }
+    if (method === 'apps.connections.open')
+      return { ok: true, url: `${socketOrigin ?? `ws://127.0.0.1:${port}`}/link?token=${token}` }
     return { ok: true, ts: '1.1' }
   }
 

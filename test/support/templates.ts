@@ -131,11 +131,13 @@ export const readTemplates = (directory: string, mutate: Mutation = () => undefi
 
 const listOf = (value: unknown): string[] => [value].flat().map(String)
 
+/** Both kinds of policy that a role gets from us: what does not fit into its own one goes into the second. */
+export const ROLE_POLICIES = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy'] as const
+
 /** The statements of one role, from all policies that name it. */
 export const statementsOf = (templates: Templates, role: Resource): Statement[] => {
   const name = templates.resolve(role.stack, { Ref: role.id })
-  return templates
-    .ofType('AWS::IAM::Policy')
+  return ROLE_POLICIES.flatMap((type) => templates.ofType(type))
     .filter((policy) => templates.resolve(policy.stack, policy.Properties.Roles).includes(name))
     .flatMap((policy) => templates.resolve(policy.stack, policy.Properties.PolicyDocument).Statement)
     .map((statement: any) => ({

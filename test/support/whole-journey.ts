@@ -1,4 +1,7 @@
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { CreateKeyCommand } from '@aws-sdk/client-kms'
+import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
+import { TAGS } from '../../lambdas/contract/tags.ts'
 import { AwsFault } from '../../local/aws/service.ts'
 import type { Browser } from './browser.ts'
 import type { Deployed } from './deployed.ts'
@@ -157,6 +160,73 @@ const archiveTwice = async (house: Deployed): Promise<void> => {
     throw new Error(`not archived: ${JSON.stringify([first, second])}`)
 }
 
+/** The machine tells who was let in for support; its tenant reads it. */
+const tellSession = async (house: Deployed, tenant: Browser, id: string, { must }: Journey): Promise<void> => {
+  const eventOf = async (action: string) =>
+    must(await tenant.get(`/api/audit?agent=${id}`), 200, 'read the trail').events.find(
+      (event: { action: string }) => event.action === action,
+    )
+  const { serial, instanceId } = (await eventOf('support.certificate_issued')).detail
+  const report = { id: '0'.repeat(64), event: 'opened', serial, at: new Date().toISOString() }
+  must(await house.beat(instanceId, { supportSessions: [report] }), 200, 'a heartbeat')
+  const told = await eventOf('support.session_opened')
+  if (told?.detail.reason !== 'Ticket 4711') throw new Error(`the trail says ${JSON.stringify(told)}`)
+}
+
+/** Makes what was written by now as old as if it had been written two hours ago. */
+const ageStrays = ({ aws }: Deployed): void => {
+  const past = new Date(Date.now() - 7_200_000).toISOString()
+  aws.database.run('UPDATE kms_key SET created = ?', past)
+  aws.database.run('UPDATE sm_version SET created = ?', past)
+  aws.database.run('UPDATE ec2_instance SET launched = ?', past)
+  const rows = aws.database.all("SELECT * FROM ddb_item WHERE pk = 'PACE#STRAYS' OR pk LIKE 'STRAY#%'")
+  for (const { tbl, pk, sk, item } of rows) {
+    const aged = String(item).replaceAll(/"S":"\d{4}-[^"]*"/g, `"S":"${past}"`)
+    aws.database.run(
+      'UPDATE ddb_item SET item = ? WHERE tbl = ? AND pk = ? AND sk = ?',
+      ...[aged, String(tbl), String(pk), String(sk)],
+    )
+  }
+}
+
+const STRAY_AGENT = `agt_${'0'.repeat(26)}`
+
+/** A key, a secret and a machine that nobody owns are marked and ended; the mark of a machine that is gone by itself is taken off. */
+const leaveStrays = async (house: Deployed, templates: Templates, tenantId: string, agentId: string): Promise<void> => {
+  const { aws, clients } = house
+  const stage = templates.ofType('AWS::Lambda::Function')[0]?.Properties.Environment.Variables.VESTIBULE_STAGE
+  const tags = { [TAGS.stage]: stage, [TAGS.tenant]: tenantId, [TAGS.agent]: STRAY_AGENT }
+  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+  const { KeyMetadata } = await clients.kms.send(
+    new CreateKeyCommand({ Tags: Tags.map(({ Key, Value }) => ({ TagKey: Key, TagValue: Value })) }),
+  )
+  const secretId = `vestibule/${stage}/tenant/${tenantId}/agent/${STRAY_AGENT}`
+  await clients.secrets.send(new CreateSecretCommand({ Name: secretId, SecretString: '{}', Tags }))
+  const [row] = aws.database.all("SELECT * FROM ec2_instance WHERE tags LIKE ? AND state = 'running'", `%${agentId}%`)
+  const copy = (id: string, ofAgent: string) =>
+    aws.database.run(
+      `INSERT INTO ec2_instance (id, token, zone, parameters, state, type, subnet, groups, tags, user_data, launched, guest)
+       SELECT ?, NULL, zone, parameters, 'stopped', type, subnet, groups, ?, user_data, launched, '' FROM ec2_instance WHERE id = ?`,
+      ...[id, String(row?.tags).replaceAll(agentId, ofAgent), String(row?.id)],
+    )
+  copy('i-stray', STRAY_AGENT)
+  copy('i-found', `agt_${'1'.repeat(26)}`)
+  const sweepAll = async () => {
+    ageStrays(house)
+    for (let kind = 0; kind < 3; kind += 1) await house.tick()
+  }
+  await sweepAll()
+  aws.database.run("DELETE FROM ec2_instance WHERE id = 'i-found'")
+  await sweepAll()
+  const left = [
+    aws.database.get('SELECT state FROM kms_key WHERE id = ?', KeyMetadata?.KeyId ?? '')?.state === 'PendingDeletion',
+    aws.database.get('SELECT deletion FROM sm_secret WHERE name = ?', secretId)?.deletion !== null,
+    aws.database.get("SELECT state FROM ec2_instance WHERE id = 'i-stray'")?.state === 'shutting-down',
+    aws.database.all("SELECT pk FROM ddb_item WHERE pk LIKE 'STRAY#%'").length === 0,
+  ]
+  if (left.includes(false)) throw new Error(`strays were not ended (${left.join(', ')})`)
+}
+
 /** A schedule whose function fails: the event is put where somebody sees it. */
 const failSchedules = async (house: Deployed): Promise<void> => {
   house.beforeEachCall(async ({ operation, accessKeyId }) => {
@@ -234,6 +304,7 @@ export const walkWhole = async (house: Deployed, templates: Templates): Promise<
   must(await help.get('/api/agents'), 403, 'a tenant’s list as support')
   const certificate = { agentId: first.id, publicKey: THROW_AWAY_KEY, reason: 'Ticket 4711' }
   must(await help.post('/api/support/certificates', certificate), 201, 'a certificate')
+  await tellSession(house, ana, first.id, journey)
   ageSessions(house)
   for (const [who, path] of [
     [ana, '/api/agents'],
@@ -242,6 +313,7 @@ export const walkWhole = async (house: Deployed, templates: Templates): Promise<
   ] as const)
     must(await who.get(path), 200, path)
   must(await admin.get('/api/support/agents'), 403, 'support’s list as admin')
+  await leaveStrays(house, templates, tenant.id, first.id)
   await walkMail(house, templates, admin, journey)
   must(await admin.post(`/api/admin/tenants/${tenant.id}/suspend`), 200, 'suspend')
   must(await admin.post(`/api/admin/tenants/${tenant.id}/resume`), 200, 'resume')

@@ -39,6 +39,8 @@ const PREDICATES: Record<AuditAction, string> = {
   'agent.credentials_changed': 'changed the {kinds} of {agent}',
   'agent.support_access_on': 'allowed support access to {agent}',
   'support.certificate_issued': 'was let in to {agent} until {until}, giving as the reason “{reason}”',
+  'support.session_opened': 'says that {visitor} logged in to {agent}',
+  'support.session_closed': 'says that {visitor} logged out of {agent}',
   'agent.support_access_off': 'turned support access to {agent} off',
   'agent.stop_requested': 'asked {agent} to stop',
   'agent.start_requested': 'asked {agent} to start',
@@ -49,9 +51,11 @@ const PREDICATES: Record<AuditAction, string> = {
   'agent.ready': 'reported ready',
   'agent.stopped': 'stopped the machine of {agent}',
   'agent.failed': 'gave up on {agent}',
+  'agent.quarantined': 'cut off the machine of {agent}: the software on it is not what we put there',
   'agent.deleted': 'removed {agent} and its secret',
   'agent.enrolled': 'proved which machine it is',
   'agent.enroll_refused': 'was refused: its machine is not the right one',
+  'stray.ended': 'ended {stray} that nothing used any more',
 }
 
 const ACTORS: Record<Event['actor']['kind'], string> = {
@@ -61,6 +65,20 @@ const ACTORS: Record<Event['actor']['kind'], string> = {
   system: 'Vestibule',
   agent: 'The agent',
   stranger: 'Somebody unknown',
+}
+
+const timeOf = (at: string): string => new Date(at).toLocaleTimeString([], { timeStyle: 'short' })
+
+/** Who was behind the certificate that opened a session, by what we know of its serial number. */
+const visitorOf = ({ detail }: Event): string =>
+  detail.known === true
+    ? `a support engineer, let in until ${timeOf(String(detail.until))} for “${detail.reason}”,`
+    : 'somebody with a certificate that we never issued'
+
+const STRAYS: Record<string, string> = {
+  key: 'an encryption key',
+  secret: 'a secret',
+  instance: 'a machine',
 }
 
 const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, who: WhoAmI | null): string => {
@@ -80,8 +98,10 @@ const sentenceOf = (event: Event, names: Readonly<Record<string, string>>, who: 
   const words: Record<string, string> = {
     agent: String(agent),
     kinds: kinds.join(' and '),
+    stray: STRAYS[String(event.detail.kind)] ?? 'something',
     reason: String(event.detail.reason ?? ''),
-    until: new Date(String(event.detail.until ?? event.at)).toLocaleTimeString([], { timeStyle: 'short' }),
+    until: timeOf(String(event.detail.until ?? event.at)),
+    visitor: visitorOf(event),
   }
   const predicate = PREDICATES[event.action].replaceAll(/\{(\w+)\}/g, (_, word: string) => words[word] ?? '')
   return `${actor} ${predicate}.`.replace('You was', 'You were')

@@ -3,7 +3,7 @@ import { call } from '../api.ts'
 import { Loading, PageTitle, Problem, TableHead, useLoaded } from '../parts/common.tsx'
 import { Status } from '../parts/status.tsx'
 import { Time } from '../parts/time.tsx'
-import { isPassing, STATUS_WORDS } from '../states.ts'
+import { isMoving, stateWords } from '../states.ts'
 import { KIND_NAMES, KINDS } from '../words.ts'
 
 const credentialWords = ({ credentials }: AgentBody): string => {
@@ -19,7 +19,7 @@ const Row = ({ agent }: { agent: AgentBody }) => (
       <a href={`/agents/${agent.id}`}>{agent.name}</a>
     </th>
     <td data-label="State">
-      <Status status={agent.status} unreachableSince={agent.unreachableSince} />
+      <Status {...agent} />
       {agent.reason !== undefined && <p class="small quiet">{agent.reason.message}</p>}
     </td>
     <td data-label="Since">
@@ -33,7 +33,7 @@ const Row = ({ agent }: { agent: AgentBody }) => (
 export const Dashboard = () => {
   const { loaded, stale, reload } = useLoaded(
     () => call('GET /api/agents', { query: { limit: '100' } }),
-    ({ agents }) => agents.some((agent) => isPassing(agent.status)),
+    ({ agents }) => agents.some(isMoving),
     [],
   )
   if (loaded.state !== 'ready') {
@@ -57,7 +57,7 @@ export const Dashboard = () => {
       </div>
       {stale !== null && <Problem error={stale} retry={reload} />}
       <p class="visually-hidden" role="status">
-        {agents.map(({ name, status }) => `${name}: ${STATUS_WORDS[status]}`).join(', ')}
+        {agents.map((agent) => `${agent.name}: ${stateWords(agent)}`).join(', ')}
       </p>
       {agents.length === 0 ? (
         <div class="stack">

@@ -1,10 +1,10 @@
 import type { AgentBody } from '../../lambdas/contract/agents.ts'
-import { isPassing, STATUS_WORDS, UNREACHABLE_WORD } from '../states.ts'
+import { isPassing, stateWords } from '../states.ts'
+
+type Shown = Pick<AgentBody, 'status' | 'reason' | 'unreachableSince'>
 
 /** The state of an agent: a word and a mark, never colour alone. */
-export const Status = ({ status, unreachableSince }: Pick<AgentBody, 'status' | 'unreachableSince'>) =>
-  unreachableSince === undefined ? (
-    <span class={`state ${isPassing(status) ? 'passing' : status}`}>{STATUS_WORDS[status]}</span>
-  ) : (
-    <span class="state failed">{UNREACHABLE_WORD}</span>
-  )
+export const Status = ({ status, reason, unreachableSince }: Shown) => {
+  const mark = unreachableSince !== undefined ? 'failed' : isPassing(status) ? 'passing' : status
+  return <span class={`state ${mark}`}>{stateWords({ status, reason, unreachableSince })}</span>
+}

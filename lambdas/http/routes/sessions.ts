@@ -37,7 +37,7 @@ export const sessionRoutes = (route: Endpoints, deps: CommonDeps, platform: Plat
 
   route('DELETE /api/sessions', async ({ principal, requestId }) => {
     const ended = await endOtherSessions(deps, { principal, requestId })
-    return ended.ok ? ok({}) : fail({ code: 'unauthenticated', reason: ended.failure.reason })
+    return ended.ok ? ok({}) : ended
   })
 
   route('GET /api/tokens', async ({ principal }) =>
