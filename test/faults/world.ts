@@ -11,7 +11,7 @@ import { dumpAws, spellingsOf } from '../support/sinks.ts'
 
 type Row = Record<string, any>
 
-const rowsOf = (aws: EmbeddedAws, table: string): Row[] =>
+export const rowsOf = (aws: EmbeddedAws, table: string): Row[] =>
   aws.database
     .all('SELECT item FROM ddb_item WHERE tbl = ?', table)
     .map((row) => unmarshall(JSON.parse(String(row.item))))
@@ -68,9 +68,13 @@ export const findViolations = async (aws: EmbeddedAws, planted: readonly string[
     if (redeemedBy.has(account.email)) found.push(`I-02 ${account.email} has two accounts`)
     redeemedBy.set(account.email, account.accountId)
   }
-  for (const invite of invites.filter(({ status }) => status === 'redeemed')) {
-    if (!accounts.some(({ email }) => email === invite.email)) found.push(`I-01 ${invite.inviteId} made no account`)
+  const redeemed = invites.filter(({ state }) => state === 'redeemed')
+  for (const invite of redeemed) {
+    const made = accounts.find(({ accountId }) => accountId === invite.redeemedBy)
+    if (made?.email !== invite.email) found.push(`I-01 ${invite.inviteId} made no account`)
+    if (made !== undefined && made.tenantId !== invite.tenantId) found.push(`I-04 ${made.email} is in another tenant`)
   }
+  if (redeemed.length !== accounts.length) found.push(`I-02 ${accounts.length} accounts of ${redeemed.length} invites`)
   for (const row of aws.database.all('SELECT key, body FROM s3_object WHERE bucket = ?', 'vestibule-requests')) {
     if (!String(row.key).startsWith('requests/')) continue
     const body = row.body instanceof Uint8Array ? Buffer.from(row.body).toString() : ''
