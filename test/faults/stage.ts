@@ -124,7 +124,7 @@ const createStage = async (name: string) => {
 export type Stage = Awaited<ReturnType<typeof createStage>>
 
 /** A stage becomes slow as its tables fill. */
-const SCHEDULES_PER_STAGE = 400
+const SCHEDULES_PER_STAGE = 200
 
 export interface Explored {
   schedules: number

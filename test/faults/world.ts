@@ -1,5 +1,9 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { DescribeSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  type SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
 import { type AuditEvent, type ChainHead, findChainBreak } from '../../lambdas/audit/chain.ts'
 import { CREDENTIAL_KINDS } from '../../lambdas/contract/credential-kinds.ts'
 import { ProvisionRequest } from '../../lambdas/contract/provisioning.ts'
@@ -100,8 +104,16 @@ export const findViolations = async (aws: EmbeddedAws, planted: readonly string[
   return found
 }
 
+const readers = new WeakMap<EmbeddedAws, SecretsManagerClient>()
+
+const readerOf = (aws: EmbeddedAws): SecretsManagerClient => {
+  const reader = readers.get(aws) ?? aws.createClients().secrets
+  readers.set(aws, reader)
+  return reader
+}
+
 const secretOf = async (aws: EmbeddedAws, name: string): Promise<Row | null> => {
-  const { secrets } = aws.createClients()
+  const secrets = readerOf(aws)
   try {
     const { DeletedDate } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
     if (DeletedDate !== undefined) return null
