@@ -4,6 +4,7 @@ import type { FailureCode } from '../agents/failure-reasons.ts'
 import { agentSecretName } from '../contract/names.ts'
 import { addSeconds } from '../core/clock.ts'
 import { ABANDONED_MERGE_SECONDS, convergeAgent, failAgent, noteTurn, type ProvisioningDeps } from './converge-agent.ts'
+import { resumeOnboarding } from './resume-onboarding.ts'
 
 const BATCH = 200
 
@@ -52,6 +53,7 @@ const goOn = async (deps: ProvisioningDeps, { tenantId, agentId }: Agent): Promi
   await convergeAgent(deps, { tenantId, agentId }, 'reconciler')
   const agent = await deps.agents.read(tenantId, agentId)
   if (agent === null) return
+  await resumeOnboarding(deps, agent)
   await finishMerges(deps, agent)
   const after = await deps.agents.read(tenantId, agentId)
   if (after !== null) await enforceDeadline(deps, after)

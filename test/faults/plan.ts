@@ -45,7 +45,8 @@ const never = (): Promise<never> => new Promise(() => undefined)
  */
 export const createFaultPlan = (advanceSeconds: (seconds: number) => void) => {
   const trace: string[] = []
-  let armed: readonly PlannedFault[] = []
+  let choose: (at: number) => Fault | undefined = () => undefined
+  let met = 0
   let broken = new Map<string, Fault>()
   let isArmed = false
   let count = 0
@@ -83,22 +84,30 @@ export const createFaultPlan = (advanceSeconds: (seconds: number) => void) => {
     const name = nameOf(call)
     count += 1
     trace.push(name)
-    const planned = armed.find(({ at }) => at === count)?.fault
+    const planned = choose(count)
     if (planned !== undefined && STICKY.has(planned)) broken.set(name, planned)
     const fault = planned ?? broken.get(name)
-    return fault === undefined ? proceed() : meet(fault, call, proceed)
+    if (fault === undefined) return proceed()
+    met += 1
+    return meet(fault, call, proceed)
+  }
+
+  /** From now on the fault of each call is what `choice` says of its number. */
+  const armEach = (choice: (at: number) => Fault | undefined): void => {
+    choose = choice
+    isArmed = true
   }
 
   return {
     hook,
     /** The calls since the plan was armed, by service and operation. */
     trace,
-    arm: (faults: readonly PlannedFault[]): void => {
-      armed = faults
-      isArmed = true
-    },
+    armEach,
+    arm: (faults: readonly PlannedFault[]): void => armEach((at) => faults.find((fault) => fault.at === at)?.fault),
+    /** How many calls a fault has met. */
+    met: () => met,
     heal: (): void => {
-      armed = []
+      choose = () => undefined
       broken = new Map()
       isArmed = false
     },

@@ -31,7 +31,7 @@ export interface Workflow {
 }
 
 /** Of the right form; nobody logs in with it. */
-const PUBLIC_KEY = `ssh-ed25519 ${Buffer.concat([string('ssh-ed25519'), string(Buffer.alloc(32, 7))]).toString('base64')}`
+export const PUBLIC_KEY = `ssh-ed25519 ${Buffer.concat([string('ssh-ed25519'), string(Buffer.alloc(32, 7))]).toString('base64')}`
 
 export const SECOND_TOKEN = 'ghp_9876543210zyxwvutsrqZYXWVUTSRQ987654'
 const NEW_PASSWORD = 'another tractor under the sea'

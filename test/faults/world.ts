@@ -1,5 +1,9 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { DescribeSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  type SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
 import { type AuditEvent, type ChainHead, findChainBreak } from '../../lambdas/audit/chain.ts'
 import { CREDENTIAL_KINDS } from '../../lambdas/contract/credential-kinds.ts'
 import { ProvisionRequest } from '../../lambdas/contract/provisioning.ts'
@@ -11,7 +15,7 @@ import { dumpAws, spellingsOf } from '../support/sinks.ts'
 
 type Row = Record<string, any>
 
-const rowsOf = (aws: EmbeddedAws, table: string): Row[] =>
+export const rowsOf = (aws: EmbeddedAws, table: string): Row[] =>
   aws.database
     .all('SELECT item FROM ddb_item WHERE tbl = ?', table)
     .map((row) => unmarshall(JSON.parse(String(row.item))))
@@ -68,9 +72,13 @@ export const findViolations = async (aws: EmbeddedAws, planted: readonly string[
     if (redeemedBy.has(account.email)) found.push(`I-02 ${account.email} has two accounts`)
     redeemedBy.set(account.email, account.accountId)
   }
-  for (const invite of invites.filter(({ status }) => status === 'redeemed')) {
-    if (!accounts.some(({ email }) => email === invite.email)) found.push(`I-01 ${invite.inviteId} made no account`)
+  const redeemed = invites.filter(({ state }) => state === 'redeemed')
+  for (const invite of redeemed) {
+    const made = accounts.find(({ accountId }) => accountId === invite.redeemedBy)
+    if (made?.email !== invite.email) found.push(`I-01 ${invite.inviteId} made no account`)
+    if (made !== undefined && made.tenantId !== invite.tenantId) found.push(`I-04 ${made.email} is in another tenant`)
   }
+  if (redeemed.length !== accounts.length) found.push(`I-02 ${accounts.length} accounts of ${redeemed.length} invites`)
   for (const row of aws.database.all('SELECT key, body FROM s3_object WHERE bucket = ?', 'vestibule-requests')) {
     if (!String(row.key).startsWith('requests/')) continue
     const body = row.body instanceof Uint8Array ? Buffer.from(row.body).toString() : ''
@@ -96,8 +104,16 @@ export const findViolations = async (aws: EmbeddedAws, planted: readonly string[
   return found
 }
 
+const readers = new WeakMap<EmbeddedAws, SecretsManagerClient>()
+
+const readerOf = (aws: EmbeddedAws): SecretsManagerClient => {
+  const reader = readers.get(aws) ?? aws.createClients().secrets
+  readers.set(aws, reader)
+  return reader
+}
+
 const secretOf = async (aws: EmbeddedAws, name: string): Promise<Row | null> => {
-  const { secrets } = aws.createClients()
+  const secrets = readerOf(aws)
   try {
     const { DeletedDate } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
     if (DeletedDate !== undefined) return null

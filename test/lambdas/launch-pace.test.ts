@@ -4,7 +4,7 @@ import { simulateLaunches, UNPACED } from '../../bench/launch-pacing.ts'
 import { createVirtualTime } from '../../bench/virtual-time.ts'
 import { LAUNCH_OVERDUE_SECONDS, PASSING_STATE_SECONDS } from '../../lambdas/contract/facts.ts'
 import { AgentId, TenantId } from '../../lambdas/contract/ids.ts'
-import { launchPaceKey } from '../../lambdas/contract/names.ts'
+import { agentSecretName, launchPaceKey } from '../../lambdas/contract/names.ts'
 import { TABLES } from '../../lambdas/contract/tables.ts'
 import { createLaunchPace } from '../../lambdas/provisioning/launch-pace.aws.ts'
 import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
@@ -222,6 +222,7 @@ describe('the line for machines', () => {
     const id = await onboard()
     const { secretVersionId: _, ...unfinished } = await agentOf(id)
     await house.deps.agents.replace({ ...unfinished, tenantId }, await agentOf(id))
+    await house.deps.vault.remove(agentSecretName('local', tenantId, unfinished.agentId))
     await serveOthers(house, 11, cameBefore)
 
     expect((await agentOf(id)).reason?.code).toBe('onboarding_interrupted')

@@ -45,6 +45,38 @@ describe('convergence', () => {
     expect(alive(house)).toHaveLength(1)
   })
 
+  it('PRV-12 goes on with an onboarding that died after its credentials were stored, though it is never sent again', async () => {
+    let isDead = false
+    const { house } = await withTenant({
+      hook: async (call, proceed) => {
+        if (isDead) return new Promise(() => undefined)
+        const answer = await proceed()
+        if (call.operation !== 'CreateSecret' || !JSON.stringify(call.input).includes('tenant')) return answer
+        isDead = true
+        return new Promise(() => undefined)
+      },
+    })
+    const browser = house.browse()
+    await browser.post('/api/login', { email: EMAIL, password: PASSWORD })
+    void browser.post('/api/agents', { ...BODY, credentials: CREDENTIALS })
+    await expect.poll(() => isDead, { interval: 2 }).toBe(true)
+
+    const reborn = await createHarness({ aws: house.aws, clock: house.clock, seed: 'reborn' })
+    for (let round = 0; round < 9; round += 1) {
+      await reconcileFor(reborn, 1)
+      await reborn.standIns()
+    }
+    const ana = reborn.browse()
+    await ana.post('/api/login', { email: EMAIL, password: PASSWORD })
+    const [agent] = (await ana.get('/api/agents')).body.agents
+
+    expect([agent.status, agent.credentials.githubToken, agent.credentials.anthropicApiKey]).toEqual([
+      'ready',
+      { provided: true },
+      { provided: false },
+    ])
+  })
+
   it('looks at all in turn when EC2 is so slow that a pass has time for one, and also when each look fails', async () => {
     let slow = false
     let asked: string[] = []
