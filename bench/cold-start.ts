@@ -41,6 +41,7 @@ const measureIn = async (house: Awaited<ReturnType<typeof deploy>>): Promise<Col
     provisioner: { Records: [{ messageId: 'm', body: '{}' }] },
     reconciler: { 'detail-type': 'Scheduled Event' },
     mailer: { 'detail-type': 'Scheduled Event' },
+    archivist: { 'detail-type': 'Scheduled Event' },
   }
   const start = async (words: string[], env: Record<string, string>) => {
     const startedAt = performance.now()

@@ -4,6 +4,7 @@ import { constants, homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
+import { boundedFetch } from '../cli/bounded-fetch.ts'
 import { runCli } from '../cli/main.ts'
 import { Misuse } from '../cli/output.ts'
 import { createTokenStore, systemKeychain } from '../cli/token-store.ts'
@@ -37,7 +38,8 @@ const readTyped = async (question: string): Promise<Secret> => {
 const folder = join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'vestibule')
 process.exitCode = await runCli(process.argv.slice(2), {
   store: createTokenStore(folder, systemKeychain(process.platform, process.env)),
-  fetch,
+  now: () => new Date(),
+  fetch: boundedFetch(fetch),
   readToken: (question) => (process.stdin.isTTY ? readTyped(question) : readPiped()),
   runProgram: (command, words) => {
     const { status, signal } = spawnSync(command, words, { stdio: 'inherit' })

@@ -1,5 +1,4 @@
-import type { AuditEvent } from '../lambdas/audit/chain.ts'
-import { findChainBreak, genesisOf } from '../lambdas/audit/chain.ts'
+import { type AuditEvent, type ChainBreak, findChainBreak, genesisOf } from '../lambdas/audit/chain.ts'
 import { PLATFORM_CHAIN } from '../lambdas/contract/names.ts'
 import type { AnswerOf } from '../web/api.ts'
 import { type Context, must, textOption } from './context.ts'
@@ -20,19 +19,18 @@ const readTrail = async ({ call }: Context): Promise<EventBody[]> => {
   })
 }
 
-/** The trail as it is served says nothing of its own end, so the last two are never found here; `--expect` finds a cut. */
-const MEANING = {
-  missing: 'is not there',
-  altered: 'is not as it was written',
-  unlinked: 'does not follow from the one before it',
-  truncated: 'and all after it are gone',
-} as const
+/** One chain as the service tells it, walked from its first event. */
+export interface LiveChain {
+  chain: string
+  events: readonly AuditEvent[]
+  lastHash: string
+  broken: ChainBreak | null
+}
 
-/** Walks each chain from its first event and recomputes every hash. Names the first break. */
-export const verifyAudit = async (context: Context): Promise<Found> => {
-  const expected = textOption(context, 'expect')
+/** Reads every chain that the caller may see, and recomputes every hash. */
+export const readLiveChains = async (context: Context): Promise<LiveChain[]> => {
   const chains = Map.groupBy(await readTrail(context), ({ tenantId }) => tenantId ?? PLATFORM_CHAIN)
-  const results = [...chains].map(([chain, bodies]) => {
+  return [...chains].map(([chain, bodies]) => {
     let previousHash = genesisOf(chain).hash
     const events: AuditEvent[] = bodies
       .toSorted((left, right) => left.sequence - right.sequence)
@@ -41,14 +39,32 @@ export const verifyAudit = async (context: Context): Promise<Found> => {
         previousHash = body.hash
         return event
       })
-    const broken = findChainBreak(chain, events, null)
-    return { chain, events: events.length, lastHash: previousHash, broken }
+    return { chain, events, lastHash: previousHash, broken: findChainBreak(chain, events, null) }
   })
+}
+
+/** The hash that an earlier run printed, if one was given. */
+export const readExpected = (bare: Pick<Context, 'options'>): string | undefined => {
+  const expected = textOption(bare, 'expect')
   if (expected !== undefined && !/^[0-9a-f]{64}$/.test(expected))
     throw new Misuse('--expect is the hash that an earlier run printed.')
-  const isMissing =
-    expected !== undefined && ![...chains.values()].some((events) => events.some(({ hash }) => hash === expected))
-  if (results.length === 0) {
+  return expected
+}
+
+/** The trail as it is served says nothing of its own end, so the last two are never found here; `--expect` finds a cut. */
+export const MEANING = {
+  missing: 'is not there',
+  altered: 'is not as it was written',
+  unlinked: 'does not follow from the one before it',
+  truncated: 'and all after it are gone',
+} as const
+
+/** Walks each chain from its first event and recomputes every hash. Names the first break. */
+export const verifyTrail = async (context: Context): Promise<Found> => {
+  const expected = readExpected(context)
+  const chains = await readLiveChains(context)
+  const isMissing = expected !== undefined && !chains.some(({ events }) => events.some(({ hash }) => hash === expected))
+  if (chains.length === 0) {
     return {
       value: { chains: [] },
       words:
@@ -56,6 +72,7 @@ export const verifyAudit = async (context: Context): Promise<Found> => {
       exit: EXIT.refused,
     }
   }
+  const results = chains.map(({ events, ...rest }) => ({ ...rest, events: events.length }))
   const lines = results.map(({ chain, events, lastHash, broken }) =>
     broken === null
       ? `${chain}: ${events} events, whole. Last hash ${lastHash}`

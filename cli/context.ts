@@ -7,6 +7,7 @@ export interface Bare {
   words: readonly string[]
   options: Readonly<Record<string, string | boolean | undefined>>
   store: TokenStore
+  now: () => Date
   /** Runs a program with the user's terminal; its exit code (128 + the signal that ended it), or null when there is none such. */
   runProgram: (command: string, words: readonly string[]) => number | null
   /** Runs a program quietly; what it printed, or null when it failed or is not there. */

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import type { Secret } from '../lambdas/core/secret.ts'
 import { createCall } from '../web/api.ts'
-import { verifyAudit } from './audit.ts'
+import { verifyArchive } from './archive.ts'
+import { verifyTrail } from './audit.ts'
 import { agents, invite, invites, whoAmI } from './commands.ts'
 import { ApiRefusal, type AtSite, type Bare, type Context } from './context.ts'
 import { doctor } from './doctor.ts'
@@ -11,7 +12,7 @@ import { ssh } from './ssh.ts'
 import type { TokenStore } from './token-store.ts'
 
 /** The world that the command line lives in: tests bring their own. */
-export interface World extends Pick<Bare, 'store' | 'runProgram' | 'askProgram'> {
+export interface World extends Pick<Bare, 'store' | 'now' | 'runProgram' | 'askProgram'> {
   store: TokenStore
   fetch: typeof fetch
   readToken: (question: string) => Promise<Secret>
@@ -36,6 +37,7 @@ const HELP = `vestibule <command> [options]
                            (support)            --reason "..."  --minutes <1 to 15>
   audit verify             recompute the trail; name the first break
                                                 --expect <hash of an earlier run>
+                                                --archive <folder>: of what was archived
 
 Everywhere: --json for programs, --help for this.
 Ends with 0 done, 1 refused or found wanting, 2 asked wrongly, 3 not signed in, 4 the service does not answer.
@@ -52,6 +54,7 @@ const OPTIONS = {
   reason: { type: 'string' },
   minutes: { type: 'string' },
   expect: { type: 'string' },
+  archive: { type: 'string' },
 } as const
 
 /** What the commands that need a site are given it by; the others do without. */
@@ -91,7 +94,12 @@ const COMMANDS: Record<string, Command> = {
   invites: { options: ['state'], words: 0, run: atSite(invites) },
   agents: { options: [], words: 0, run: atSite(agents) },
   ssh: { options: ['reason', 'minutes'], words: 1, run: atSite(ssh) },
-  'audit verify': { options: ['expect'], words: 0, run: atSite(verifyAudit) },
+  'audit verify': {
+    options: ['expect', 'archive'],
+    words: 0,
+    run: (bare, world) =>
+      bare.options.archive === undefined ? atSite(verifyTrail)(bare, world) : verifyArchive(bare, findSite(world)),
+  },
 }
 
 const parse = (args: readonly string[]) => {
@@ -118,10 +126,15 @@ const run = async (args: readonly string[], world: World): Promise<{ found: Foun
   const surplus = words[command.words]
   if (surplus !== undefined)
     throw new Misuse(`${surplus} is a word too many for ${name}. Put quotes around a text with spaces.`)
-  const { store, runProgram, askProgram } = world
-  const found = await command.run({ words, options: values, store, runProgram, askProgram }, world)
+  const { store, now, runProgram, askProgram } = world
+  const found = await command.run({ words, options: values, store, now, runProgram, askProgram }, world)
   return { found, asJson: values.json === true }
 }
+
+const wordsOf = ({ message }: Error): string => message.split('\n').map(plain).join('\n')
+
+const describe = (error: Misuse | ApiRefusal) =>
+  error instanceof ApiRefusal ? error.error : { code: 'misuse', message: error.message, issues: [] }
 
 /** Runs one command line. Everything that the service says passes `plain` before it reaches the terminal. */
 export const runCli = async (args: readonly string[], world: World): Promise<Exit> => {
@@ -136,7 +149,7 @@ export const runCli = async (args: readonly string[], world: World): Promise<Exi
     return found.exit ?? EXIT.done
   } catch (error) {
     if (!(error instanceof Misuse || error instanceof ApiRefusal)) throw error
-    world.err(`${error.message.split('\n').map(plain).join('\n')}\n`)
+    world.err(args.includes('--json') ? `${toJson({ error: describe(error) })}\n` : `${wordsOf(error)}\n`)
     return error instanceof Misuse ? EXIT.misuse : error.exit
   }
 }

@@ -6,7 +6,9 @@ import { type OutputChunk, rolldown } from 'rolldown'
 import type { FunctionName } from '../lambdas/contract/env.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const FUNCTIONS: readonly FunctionName[] = ['identity', 'agents', 'support', 'provisioner', 'reconciler', 'mailer']
+const FUNCTIONS: readonly FunctionName[] = [
+  ...(['identity', 'agents', 'support', 'provisioner', 'reconciler', 'mailer', 'archivist'] as const),
+]
 
 /** Bytes as they are deployed, and as they travel. */
 export interface Weight {
@@ -98,15 +100,16 @@ const bundleFunction = async (name: FunctionName, into: string): Promise<Bundle>
  * makes: 390 kB of a launching function's megabyte.
  */
 export const bundleFunctions = async (into = join(ROOT, 'dist/functions')): Promise<Bundles> => {
-  const [identity, agents, support, provisioner, reconciler, mailer] = await Promise.all([
+  const [identity, agents, support, provisioner, reconciler, mailer, archivist] = await Promise.all([
     bundleFunction('identity', into),
     bundleFunction('agents', into),
     bundleFunction('support', into),
     bundleFunction('provisioner', into),
     bundleFunction('reconciler', into),
     bundleFunction('mailer', into),
+    bundleFunction('archivist', into),
   ])
-  return { identity, agents, support, provisioner, reconciler, mailer }
+  return { identity, agents, support, provisioner, reconciler, mailer, archivist }
 }
 
 const kilobytes = ({ minified, gzipped }: Weight): string =>

@@ -67,6 +67,7 @@ const DeployConfig = z
       .number({ message: '30, 90, 180 or 365' })
       .refine((days) => RETENTION_DAYS.includes(days), { message: '30, 90, 180 or 365' })
       .default(90),
+    auditLockDays: wholeNumber(1, 36_500).default(365),
     identityConcurrency: wholeNumber(1, 500).default(50),
     originProofSlot: z.enum(['a', 'b'], { message: 'a or b' }).default('a'),
     supportCaGeneration: wholeNumber(1, 1000).default(1),

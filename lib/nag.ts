@@ -78,6 +78,13 @@ export const listSuppressions = ({ data, web, controlPlane, observability }: Sta
       reason: 'Requests are written under new names; the prefix is the whole of what the bucket holds.',
     },
     {
+      resources: [child(controlPlane, 'Archivist/Role')],
+      rule: 'IAM5',
+      findings: [objectsOf(data, data.archiveBucket, 'Arn2D71F484', 'audit')],
+      reason:
+        'Segments of the trail are written under new names, each once; the prefix is the whole of what the bucket holds.',
+    },
+    {
       resources: [instance],
       rule: 'IAM5',
       findings: [objectsOf(data, data.assetsBucket, 'ArnC646BE86', 'agent')],
@@ -96,12 +103,13 @@ export const listSuppressions = ({ data, web, controlPlane, observability }: Sta
       resources: [
         child(data, 'Requests'),
         child(data, 'Assets'),
+        child(data, 'Archive'),
         child(web, 'Site'),
         child(observability, 'TrailBucket'),
       ],
       rule: 'S1',
       reason:
-        'Requests hold ids, times and booleans and each has its event in the trail; releases are signed and the site is public; the last is itself a log.',
+        'Requests hold ids, times and booleans and each has its event in the trail; releases are signed and the site is public; the archive and the last are logs themselves.',
     },
     {
       resources: [child(observability, 'UntoldDeadLetters')],

@@ -41,6 +41,7 @@ export const createStacks = (app: App, config: DeployConfig, version: string, bu
     SessionKeysSecret: data.sessionKeysSecret.secretArn,
     OriginProofSecret: data.originProofSecret.secretArn,
     SupportCaKey: data.supportCa.keyArn,
+    ArchiveBucket: data.archiveBucket.bucketName,
     AssetsBucket: data.assetsBucket.bucketName,
     ReleaseKey: data.releaseKey.keyArn,
   })

@@ -20,13 +20,14 @@ import { proofAudience } from '../lambdas/contract/instance.ts'
 import { provisionRequestPrefix } from '../lambdas/contract/names.ts'
 import { type ProvisionVerb, QUICK_VERBS } from '../lambdas/contract/provisioning.ts'
 import { type KeyNames, TABLES, type TableName, type TableShape } from '../lambdas/contract/tables.ts'
+import type { ArchiveNames } from '../lambdas/entry/archive-deps.aws.ts'
 import type { AgentsNames } from '../lambdas/entry/deps.aws.ts'
 import type { MailNames } from '../lambdas/entry/mail-deps.aws.ts'
 import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
 import { type AwsClients, EMBEDDED_INSTANCE_TYPE, EMBEDDED_PLACE, EMBEDDED_SUBNETS } from './aws/embedded-aws.ts'
 import { RUNTIME_HASH } from './stand-in-instance.ts'
 
-/** What the CDK app makes in an account, made here: tables, bucket, queues, rules, session keys. */
+/** What the CDK app makes in an account, made here: tables, buckets, queues, rules, session keys. */
 
 export const LOCAL_STAGE = 'local'
 const MAX_RECEIVES = 5
@@ -34,7 +35,7 @@ const MAX_RECEIVES = 5
 /** What mails come from on one machine, where they only reach the outbox folder. */
 export const LOCAL_MAIL = { sender: 'vestibule@localhost', configurationSet: 'local' } as const
 
-export type LocalNames = AgentsNames & MailNames & { supportCaKey: string }
+export type LocalNames = AgentsNames & MailNames & ArchiveNames & { supportCaKey: string }
 
 export const localNames = (siteOrigin: string, version: string): LocalNames => ({
   stage: LOCAL_STAGE,
@@ -45,6 +46,7 @@ export const localNames = (siteOrigin: string, version: string): LocalNames => (
   auditTable: 'vestibule-audit',
   agentsTable: 'vestibule-agents',
   requestsBucket: 'vestibule-requests',
+  archiveBucket: 'vestibule-archive',
   sessionKeysSecret: 'vestibule/local/session-keys',
   mailKey: 'alias/vestibule/local/mail',
   supportCaKey: 'alias/vestibule/local/support-ca',
@@ -199,7 +201,8 @@ export const ensureInstallation = async (
   await createTable(clients.dynamo, tables.agents, TABLES.agents)
   await createTable(clients.dynamo, tables.limits, TABLES.limits)
   await createTable(clients.dynamo, tables.audit, TABLES.audit)
-  await clients.s3.send(new CreateBucketCommand({ Bucket: names.requestsBucket }))
+  for (const Bucket of [names.requestsBucket, names.archiveBucket])
+    await clients.s3.send(new CreateBucketCommand({ Bucket }))
   await createSessionKeys(clients, names.sessionKeysSecret)
   await createKey(clients, names.mailKey, { Description: 'Vestibule: links of invites to mail' })
   await createKey(clients, names.supportCaKey, {

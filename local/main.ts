@@ -75,6 +75,7 @@ const start = async (directory: string, port: number): Promise<() => Promise<voi
     startLoop('stand-ins', 400, standIns, logger),
     startLoop('mail', 5_000, product.sendMail, logger),
     startLoop('reconciler', 2_000, product.reconcile, logger),
+    startLoop('archivist', 60_000, product.archive, logger),
     startLoop('expiry', 3_600_000, async () => aws.sweepExpired(), logger),
   ]
 

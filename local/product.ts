@@ -5,8 +5,10 @@ import type { Logger } from '../lambdas/core/logger.ts'
 import type { Random } from '../lambdas/core/random.ts'
 import { proofAudience } from '../lambdas/contract/instance.ts'
 import { agentSecretName } from '../lambdas/contract/names.ts'
+import { archiveTrail } from '../lambdas/audit/archive-trail.ts'
 import { createProvisionRequests } from '../lambdas/agents/provision-requests.aws.ts'
 import { createTenantKeys } from '../lambdas/credentials/tenant-keys.aws.ts'
+import { createArchiveDeps } from '../lambdas/entry/archive-deps.aws.ts'
 import { createAgentsDeps, createIdentityDeps } from '../lambdas/entry/deps.aws.ts'
 import { createMailDeps } from '../lambdas/entry/mail-deps.aws.ts'
 import { createMailPost } from '../lambdas/entry/mail-post.aws.ts'
@@ -57,6 +59,7 @@ export const createProduct = async (options: ProductOptions) => {
   const passwords = createPasswordHasher(random, options.scryptCost === undefined ? {} : { cost: options.scryptCost })
   const postMail = createMailPost(clients, names)
   const mail = createMailDeps(clients, names, LOCAL_MAIL, ambient)
+  const archiving = createArchiveDeps(clients, names, ambient)
   const deps = {
     ...createIdentityDeps(clients, names, { ...ambient, passwords, postMail }),
     certificates: createCertificateStore({ dynamo: clients.dynamo, agentsTable: names.agentsTable }),
@@ -90,6 +93,7 @@ export const createProduct = async (options: ProductOptions) => {
     reconcile: () => runPass(reconciling),
     mail,
     sendMail: () => sendDueMail(mail),
+    archive: () => archiveTrail(archiving),
     createStandIns: (post: (url: string, body: unknown) => Promise<number>) =>
       createStandIns({ aws, secrets: clients.secrets, secretIdOf, post, clock, logger }),
   }

@@ -1,9 +1,7 @@
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
-import * as z from 'zod/mini'
 import { callAws, DependencyError } from '../aws/errors.aws.ts'
 import { queryIndexPage, queryPage } from '../aws/paging.aws.ts'
 import { transact, type TransactStep } from '../aws/transact.aws.ts'
-import { ActorKind, AuditAction } from '../contract/audit.ts'
 import { newEventId } from '../contract/ids.ts'
 import { AUDIT_TIME_INDEX, auditKey, chainHeadKey } from '../contract/names.ts'
 import type { Page } from '../contract/paging.ts'
@@ -13,24 +11,12 @@ import { createKeyedMutex } from '../core/keyed-mutex.ts'
 import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import { type AuditDraft, type AuditEvent, type ChainHead, genesisOf, linkEvent } from './chain.ts'
-
-const StoredEvent = z.object({
-  chain: z.string(),
-  sequence: z.pipe(z.string(), z.transform(Number)),
-  id: z.string(),
-  at: z.string(),
-  actor: z.object({ kind: ActorKind, id: z.string() }),
-  action: AuditAction,
-  target: z.string(),
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-  previousHash: z.string(),
-  hash: z.string(),
-})
-const StoredHead = z.object({ sequence: z.number(), hash: z.string() })
+import { StoredEvent, StoredHead } from './stored.ts'
 
 const MAX_ATTEMPTS = 40
 const REMEMBERED_HEADS = 1_000
-const ALL_CHAINS = 'all'
+/** Under which the index of all chains lists them. */
+export const ALL_CHAINS = 'all'
 
 const toItem = (event: AuditEvent) => ({
   ...event,

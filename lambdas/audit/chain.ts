@@ -30,6 +30,10 @@ export interface ChainHead {
 /** What an empty chain starts from; distinct per chain, so that one chain's events cannot be moved to another. */
 export const genesisOf = (chain: string): ChainHead => ({ sequence: 0, hash: sha256Hex(`vestibule-audit:${chain}`) })
 
+/** A detail's names in one order: a store may give them back in another. */
+export const sortDetail = (detail: AuditDetail): [string, string | number | boolean][] =>
+  Object.entries(detail).toSorted(([left], [right]) => (left < right ? -1 : 1))
+
 const hashOf = (event: Omit<AuditEvent, 'hash'>): string =>
   sha256Hex(
     JSON.stringify([
@@ -41,7 +45,7 @@ const hashOf = (event: Omit<AuditEvent, 'hash'>): string =>
       event.actor.id,
       event.action,
       event.target,
-      Object.entries(event.detail).toSorted(([left], [right]) => (left < right ? -1 : 1)),
+      sortDetail(event.detail),
       event.previousHash,
     ]),
   )
@@ -61,13 +65,17 @@ export const linkEvent = (chain: string, head: ChainHead, id: string, at: Date, 
 
 export type ChainBreak = { sequence: number; problem: 'missing' | 'altered' | 'unlinked' | 'truncated' }
 
-/** Walks a chain from its start. Null when it is whole; else the first place that is not as it was written. */
+/**
+ * Walks a chain from its start, or on from a place that is known to be good. Null when it is whole; else the first place
+ * that is not as it was written.
+ */
 export const findChainBreak = (
   chain: string,
   events: readonly AuditEvent[],
   head: ChainHead | null,
+  start: ChainHead = genesisOf(chain),
 ): ChainBreak | null => {
-  let previous = genesisOf(chain)
+  let previous = start
   for (const event of events) {
     const sequence = previous.sequence + 1
     if (event.sequence !== sequence) return { sequence, problem: 'missing' }

@@ -62,6 +62,7 @@ export const FunctionEnv = {
   provisioner: z.object({ ...launching, AWS_REGION: name }),
   reconciler: z.object({ ...launching, AWS_REGION: name }),
   mailer: z.object({ ...common, MAIL_KEY: secretOrKeyArn, MAIL_SENDER: name, MAIL_CONFIGURATION_SET: name }),
+  archivist: z.object({ ...common, ARCHIVE_BUCKET: name }),
 } as const
 
 export type FunctionName = keyof typeof FunctionEnv

@@ -62,6 +62,10 @@ export const LAUNCHES_AT_A_TIME = 5
 /** What works on a launch ends within this time, the limit of its function. */
 export const WORKER_SECONDS = 60
 
+/** The archivist's limit. It stops by itself a minute before. */
+export const ARCHIVIST_SECONDS = 5 * MINUTE
+export const ARCHIVE_EVERY_MINUTES = 15
+
 /** A launch that the queue has passed by for so long is lost: its event never came, or its worker died. */
 export const LAUNCH_OVERDUE_SECONDS = 2 * MINUTE
 

@@ -66,10 +66,20 @@ export const launchPaceKey = { pk: 'PACE#LAUNCH' } as const
 export const straySweepKey = { pk: 'PACE#STRAYS' } as const
 export const proofKey = (jti: string) => ({ pk: `PROOF#${sha256Hex(jti)}` })
 
-export const auditKey = (chain: string, sequence: number) => ({
-  chain,
-  sequence: String(sequence).padStart(12, '0'),
-})
+/** Padded, so that texts sort as the numbers do. */
+const sequenceText = (sequence: number): string => String(sequence).padStart(12, '0')
+export const auditKey = (chain: string, sequence: number) => ({ chain, sequence: sequenceText(sequence) })
+
+/** One partition: it lists every chain that there is. */
+export const ARCHIVE_PARTITION = 'ARCHIVE'
+export const archiveCursorKey = (chain: string) => ({ pk: ARCHIVE_PARTITION, sk: `CHAIN#${chain}` })
+/** Up to when the index of all chains was looked through for new ones. */
+export const archiveSeenKey = { pk: ARCHIVE_PARTITION, sk: 'SEEN' } as const
+/** By its first event alone: of all who would write what follows an event, S3 takes one. */
+export const auditSegmentName = (from: number): string => `${sequenceText(from)}.jsonl`
+export const AUDIT_SEGMENTS_PREFIX = 'audit/'
+export const auditSegmentKey = (chain: string, from: number): string =>
+  `${AUDIT_SEGMENTS_PREFIX}${chain}/${auditSegmentName(from)}`
 
 /** What the names of all agents' secrets begin with, or of one tenant's. */
 export const agentSecretPrefix = (stage: string, tenantId?: TenantId) =>

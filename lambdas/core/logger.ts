@@ -19,6 +19,8 @@ export interface LogFields {
   instanceId?: string
   inviteId?: string
   conversationId?: string
+  chain?: string
+  sequence?: number
   attempt?: number
   count?: number
   url?: string
@@ -47,6 +49,8 @@ const ALLOWED: readonly (keyof LogFields)[] = [
   'instanceId',
   'inviteId',
   'conversationId',
+  'chain',
+  'sequence',
   'attempt',
   'count',
   'url',

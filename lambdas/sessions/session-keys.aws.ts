@@ -3,6 +3,7 @@ import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/clien
 import * as z from 'zod/mini'
 import { callAws, DependencyError } from '../aws/errors.aws.ts'
 import type { Clock } from '../core/clock.ts'
+import { parseJson } from '../core/json.ts'
 import type { Secret } from '../core/secret.ts'
 
 const KEY_BYTES = 32
@@ -43,7 +44,8 @@ export const createSessionKeySource = (deps: { secrets: SecretsManagerClient; se
     const { SecretString } = await callAws('secretsmanager', () =>
       deps.secrets.send(new GetSecretValueCommand({ SecretId: deps.secretId, VersionStage: 'AWSCURRENT' })),
     )
-    const parsed = z.union([StoredKeys, NestedKeys]).safeParse(JSON.parse(SecretString ?? 'null'))
+    const json = parseJson(SecretString ?? '')
+    const parsed = z.union([StoredKeys, NestedKeys]).safeParse(json.ok ? json.value : null)
     if (!parsed.success)
       throw new DependencyError('session-keys', 'misused', new Error('session keys are missing or weak'))
     const { previous, ...current } = parsed.data

@@ -18,6 +18,8 @@ export type RunbookHeading =
   | 'quarantine'
   | 'strays'
   | 'mail-failing'
+  | 'archive-differs'
+  | 'archive-behind'
   | 'sign-in-abuse'
   | 'server-errors'
   | 'function-throttled'

@@ -2,6 +2,9 @@ import type * as iam from 'aws-cdk-lib/aws-iam'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { TENANT_KEY_DELETION_DAYS } from '../../lambdas/contract/facts.ts'
 import {
+  ARCHIVE_PARTITION,
+  AUDIT_SEGMENTS_PREFIX,
+  AUDIT_TIME_INDEX,
   INVITE_MAIL_PURPOSE,
   launchPaceKey,
   OUTBOX_PARTITION,
@@ -178,4 +181,18 @@ export const mailerRights = (
   allow(['ses:SendEmail'], [mail.identityArn, mail.configurationSetArn], {
     StringEquals: { 'ses:FromAddress': mail.sender },
   }),
+]
+
+/** Reads the trail and its heads, and puts what is not there yet: writes no event, deletes nothing, writes nothing over. */
+export const archivistRights = (data: DataStack, place: Place, deadLetters: sqs.IQueue): iam.PolicyStatement[] => [
+  rows(data.directoryTable, ['CHAIN#*'], ['BatchGetItem']),
+  rows(data.directoryTable, [ARCHIVE_PARTITION], ['Query', 'UpdateItem']),
+  rows(data.auditTable, ['*'], ['Query']),
+  index(data.auditTable, AUDIT_TIME_INDEX),
+  allow(['s3:PutObject', 's3:GetObject'], [data.archiveBucket.arnForObjects(`${AUDIT_SEGMENTS_PREFIX}*`)]),
+  allow(['sqs:SendMessage'], [deadLetters.queueArn]),
+  allow(['kms:GenerateDataKey'], [data.key.keyArn], {
+    StringEquals: { 'kms:ViaService': ['s3', 'sqs'].map((service) => `${service}.${place.region}.amazonaws.com`) },
+  }),
+  decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
 ]

@@ -17,6 +17,7 @@ import { type ProvisionVerb, QUICK_VERBS } from '../../lambdas/contract/provisio
 import { routesOf } from '../api-routes.ts'
 import type { Bundles } from '../bundles.ts'
 import type { DeployConfig } from '../config.ts'
+import { addArchivist } from '../constructs/archivist.ts'
 import { addMailer } from '../constructs/mailer.ts'
 import { readOutputsAtDeploy } from '../constructs/weak-references.ts'
 import { ServiceFunction } from '../constructs/service-function.ts'
@@ -96,6 +97,10 @@ export class ControlPlaneStack extends Stack {
     this.provisionQueue = others.queue
     this.addProvisioner(network, web, { launches, others })
     this.addReconciler(network, web)
+    const archiving = { data, config, bundle: bundles.archivist, key: this.#key, place: this.#place }
+    const archivist = addArchivist(this, archiving)
+    this.functions.push(archivist.fn)
+    this.deadLetters.push(archivist.deadLetters)
     if (config.mailSender !== undefined) {
       const mailer = addMailer(this, {
         ...{ data, config, bundle: bundles.mailer },

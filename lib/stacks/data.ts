@@ -14,11 +14,25 @@ import { createTable } from '../constructs/product-table.ts'
 /** Secrets Manager generates letters and digits only, so that the text is base64 too: 64 of them are 381 bits. */
 const GENERATED_CHARACTERS = 64
 
+/** What is put is put once and never over, by whomever (Amazon S3 user guide, "Enforce conditional writes"). */
+const refuseOverwriting = (bucket: s3.Bucket): void => {
+  bucket.addToResourcePolicy(
+    new iam.PolicyStatement({
+      sid: 'WriteOnce',
+      effect: iam.Effect.DENY,
+      principals: [new iam.AnyPrincipal()],
+      actions: ['s3:PutObject'],
+      resources: [bucket.arnForObjects('*')],
+      conditions: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+    }),
+  )
+}
+
 export interface DataProps extends StackProps {
   config: DeployConfig
 }
 
-/** What must survive everything else: tables, the bucket of provision requests, the secrets of the installation, their key. */
+/** What must survive everything else: tables, buckets of provision requests, releases and the archived trail, the secrets of the installation, their key. */
 export class DataStack extends Stack {
   readonly key: kms.Key
   readonly directoryTable: dynamodb.Table
@@ -26,6 +40,8 @@ export class DataStack extends Stack {
   readonly limitsTable: dynamodb.Table
   readonly auditTable: dynamodb.Table
   readonly requestsBucket: s3.Bucket
+  /** The trail once more, in objects that nobody can take away before their time. */
+  readonly archiveBucket: s3.Bucket
   /** Releases of what runs on the machines, each signed. */
   readonly assetsBucket: s3.Bucket
   /** Signs releases, with the operator's rights at a deploy; no function may. */
@@ -43,6 +59,7 @@ export class DataStack extends Stack {
     this.limitsTable = createTable(this, 'Limits', TABLES.limits, this.key)
     this.auditTable = createTable(this, 'Audit', TABLES.audit, this.key)
     this.requestsBucket = this.createRequestsBucket()
+    this.archiveBucket = this.createArchiveBucket(config.auditLockDays)
     this.assetsBucket = this.createAssetsBucket()
     this.releaseKey = this.createSigningKey('Releases', 'Vestibule: signs what runs on agents’ machines')
     this.sessionKeysSecret = this.createSecret('SessionKeys', 'Keys that sign sessions', { kid: 'first' }, 'key')
@@ -96,17 +113,26 @@ export class DataStack extends Stack {
       throw new Error('the bucket has no CloudFormation resource; check the CDK version')
     // The L2 switch would add a custom resource with a Lambda of its own.
     resource.addPropertyOverride('NotificationConfiguration.EventBridgeConfiguration', { EventBridgeEnabled: true })
-    // A request is written once and never over (Amazon S3 user guide, "Enforce conditional writes").
-    bucket.addToResourcePolicy(
-      new iam.PolicyStatement({
-        sid: 'WriteOnce',
-        effect: iam.Effect.DENY,
-        principals: [new iam.AnyPrincipal()],
-        actions: ['s3:PutObject'],
-        resources: [bucket.arnForObjects('*')],
-        conditions: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
-      }),
-    )
+    refuseOverwriting(bucket)
+    return bucket
+  }
+
+  /** Compliance mode: until its time is over nobody ends a lock, not the account's root, and not AWS at their word. */
+  private createArchiveBucket(lockDays: number): s3.Bucket {
+    const bucket = new s3.Bucket(this, 'Archive', {
+      encryption: s3.BucketEncryption.KMS,
+      encryptionKey: this.key,
+      bucketKeyEnabled: true,
+      versioned: true,
+      objectLockEnabled: true,
+      objectLockDefaultRetention: s3.ObjectLockRetention.compliance(Duration.days(lockDays)),
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    refuseOverwriting(bucket)
     return bucket
   }
 

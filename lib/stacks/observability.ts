@@ -78,6 +78,7 @@ export class ObservabilityStack extends Stack {
     this.#alarms = new Alarms(this, { topic, untold: this.#untold, stage: config.stage })
     this.watchQueues()
     this.watchFunctions()
+    this.watchArchive()
     this.watchSecretsAndKeys()
     this.watchBreakGlass()
     this.addTrail()
@@ -182,6 +183,35 @@ export class ObservabilityStack extends Stack {
       says: 'Sign-ins and sign-ups are turned away for lack of concurrency.',
       metric: identity.handler.metricThrottles({ period }),
       threshold: 1,
+    })
+  }
+
+  private watchArchive(): void {
+    const archivist = this.functionNamed('archivist')
+    const saying = (message: string) => logs.FilterPattern.stringValue('$.msg', '=', message)
+    this.#alarms.add('ArchiveDiffers', {
+      heading: 'archive-differs',
+      says: 'The audit trail is not what was archived: somebody changed it.',
+      metric: this.#alarms.countLines(
+        'TrailDifferences',
+        archivist.logGroup,
+        saying('the trail differs from its archive'),
+      ),
+      threshold: 1,
+    })
+    this.#alarms.add('ArchiveFailing', {
+      heading: 'archive-behind',
+      says: 'A part of the audit trail cannot be archived.',
+      metric: this.#alarms.countLines('ArchiveFailures', archivist.logGroup, saying('archiving one chain failed')),
+      threshold: 1,
+    })
+    this.#alarms.add('ArchivistSilent', {
+      heading: 'archive-behind',
+      says: 'The archivist, which should run every quarter of an hour, did not for one.',
+      metric: archivist.handler.metricInvocations({ period: Duration.hours(1) }),
+      threshold: 1,
+      comparison: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+      whenMissing: cloudwatch.TreatMissingData.BREACHING,
     })
   }
 

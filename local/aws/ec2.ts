@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
 import type { Clock } from '../../lambdas/core/clock.ts'
+import type { Random } from '../../lambdas/core/random.ts'
 import { sha256Hex } from '../../lambdas/core/digest.ts'
 import { type Database, textOf } from './database.ts'
 import type { Queues } from './queues.ts'
@@ -76,7 +76,13 @@ export const createEc2 = (
   database: Database,
   clock: Clock,
   queues: Queues,
-  place: { region: string; accountId: string; subnets: Readonly<Record<string, string>>; instanceType: string },
+  place: {
+    region: string
+    accountId: string
+    subnets: Readonly<Record<string, string>>
+    instanceType: string
+    random: Random
+  },
 ) => {
   database.define(SCHEMA)
 
@@ -127,7 +133,7 @@ export const createEc2 = (
         throw new AwsFault('IdempotentInstanceTerminated', 'The instance of this client token is terminated')
       return { Instances: [toInstance(known)] }
     }
-    const id = `i-${randomBytes(9).toString('hex').slice(0, 17)}`
+    const id = `i-${place.random.bytes(9).toString('hex').slice(0, 17)}`
     const tags = input.TagSpecifications.find(({ ResourceType }) => ResourceType === 'instance')?.Tags ?? []
     database.run(
       `INSERT INTO ec2_instance (id, token, zone, parameters, state, type, subnet, groups, tags, user_data, launched, guest)

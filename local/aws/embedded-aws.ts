@@ -11,6 +11,7 @@ import { createKmsClient } from '../../lambdas/aws/kms-client.aws.ts'
 import { createS3Client } from '../../lambdas/aws/s3-client.aws.ts'
 import { createSesClient } from '../../lambdas/aws/ses-client.aws.ts'
 import type { Clock } from '../../lambdas/core/clock.ts'
+import { type Random, systemRandom } from '../../lambdas/core/random.ts'
 import { openDatabase } from './database.ts'
 import { createDynamoDb } from './dynamodb/dynamodb.ts'
 import { createEc2 } from './ec2.ts'
@@ -38,9 +39,17 @@ const readRootKey = (directory: string | null): Uint8Array => {
 
 /**
  * An AWS inside this process. The product's SDK clients are real; what answers them is here. `directory` null keeps all of it
- * in memory.
+ * in memory. `random` makes the ids of messages and machines, which decide who comes first; keys are never made from it.
  */
-export const createEmbeddedAws = async ({ directory, clock }: { directory: string | null; clock: Clock }) => {
+export const createEmbeddedAws = async ({
+  directory,
+  clock,
+  random = systemRandom,
+}: {
+  directory: string | null
+  clock: Clock
+  random?: Random
+}) => {
   if (directory !== null) mkdirSync(directory, { recursive: true, mode: 0o700 })
   const path = directory === null ? ':memory:' : join(directory, 'aws.sqlite')
   const database = openDatabase(path)
@@ -48,12 +57,13 @@ export const createEmbeddedAws = async ({ directory, clock }: { directory: strin
   const kms = createKms(database, clock, readRootKey(directory), EMBEDDED_PLACE)
   const dynamodb = createDynamoDb(database, clock)
   const secretsManager = createSecretsManager(database, clock, kms, EMBEDDED_PLACE)
-  const queues = createQueues(database, clock, EMBEDDED_PLACE)
+  const queues = createQueues(database, clock, EMBEDDED_PLACE, random)
   const s3 = createS3(database, clock, queues)
   const ec2 = createEc2(database, clock, queues, {
     ...EMBEDDED_PLACE,
     subnets: EMBEDDED_SUBNETS,
     instanceType: EMBEDDED_INSTANCE_TYPE,
+    random,
   })
   const ses = createSes(directory === null ? null : join(directory, 'outbox'), clock)
   const sts = await createSts(database, clock, kms, ISSUER, EMBEDDED_PLACE.accountId)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import type { Clock } from '../../lambdas/core/clock.ts'
+import type { Random } from '../../lambdas/core/random.ts'
 import { type Database, numberOf, textOf } from './database.ts'
 import { EventPattern, matchesPattern } from './event-pattern.ts'
 import { AwsFault, type Service } from './service.ts'
@@ -39,7 +40,12 @@ const PutEventsInput = z.object({
 const DEFAULT_VISIBILITY_SECONDS = 30
 
 /** SQS and EventBridge: at-least-once queues with dead letters, and rules that put events on them. */
-export const createQueues = (database: Database, clock: Clock, place: { region: string; accountId: string }) => {
+export const createQueues = (
+  database: Database,
+  clock: Clock,
+  place: { region: string; accountId: string },
+  random: Random,
+) => {
   database.define(SCHEMA)
 
   const urlOf = (name: string): string => `http://embedded/${place.accountId}/${name}`
@@ -52,7 +58,7 @@ export const createQueues = (database: Database, clock: Clock, place: { region: 
   }
 
   const send = (url: string, body: string, delaySeconds = 0): string => {
-    const id = randomUUID()
+    const id = random.bytes(16).toString('hex')
     database.run(
       'INSERT INTO sqs_message (id, queue, body, visible_at, receives) VALUES (?, ?, ?, ?, 0)',
       ...[id, url, body, clock.now().getTime() + delaySeconds * 1000],

@@ -95,6 +95,20 @@ describe.each(ADAPTERS)('who may do what over %s', (adapter) => {
     expect(JSON.stringify(dumpAws(house.aws))).not.toContain(secret.slice(8, 30))
   })
 
+  it('ends an API token by its own clock, though its row is still there', async () => {
+    const house = await createHarness({ adapter })
+    const ana = await house.join(await house.joinAsAdmin(), EMAIL)
+    const { secret } = (await ana.post('/api/tokens', { name: 'ci', expiresInDays: 1 })).body
+    const ask = async () => (await house.browse().get('/api/agents', { authorization: `Bearer ${secret}` })).status
+    house.clock.advanceSeconds(86_399)
+    expect(await ask()).toBe(200)
+    const rows = dumpAws(house.aws).ddb_item?.length
+
+    house.clock.advanceSeconds(1)
+
+    expect([await ask(), dumpAws(house.aws).ddb_item?.length]).toEqual([401, rows])
+  })
+
   it('ends every session and token of a suspended tenant for good, and stops its agents', async () => {
     const house = await createHarness({ adapter })
     const admin = await house.joinAsAdmin()

@@ -29,6 +29,7 @@ describe.each(ADAPTERS)('cross-site requests over %s', (adapter) => {
     const refused: Record<string, string | null>[] = [
       { origin: 'https://evil.example' },
       { origin: 'null' },
+      { origin: 'null', 'sec-fetch-site': 'same-origin' },
       { origin: `${ORIGIN}.evil.example` },
       { origin: null, 'sec-fetch-site': 'cross-site' },
       { origin: null, 'sec-fetch-site': 'same-site' },

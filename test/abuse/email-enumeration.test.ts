@@ -123,6 +123,31 @@ describe.each(ADAPTERS)('what a stranger can find out over %s', (adapter) => {
     expect(known.map((answer) => answer.slice(0, 3))).toEqual(['401', '401', '401', '401', '401', '429', '429'])
   })
 
+  it('ENU-01 hashes as often for an unknown address as for a known one', async () => {
+    const house = await createHarness({ adapter })
+    const admin = await house.joinAsAdmin()
+    await house.join(admin, 'ana@example.com')
+    const { verify, verifyDecoy } = house.deps.passwords
+    let hashed = 0
+    Object.assign(house.deps.passwords, {
+      verify: (...given: Parameters<typeof verify>) => {
+        hashed += 1
+        return verify(...given)
+      },
+      verifyDecoy: (...given: Parameters<typeof verifyDecoy>) => {
+        hashed += 1
+        return verifyDecoy(...given)
+      },
+    })
+    const count = async (email: string) => {
+      hashed = 0
+      await house.browse().post('/api/login', { email, password: 'not the right password' })
+      return hashed
+    }
+
+    expect([await count('ana@example.com'), await count('nobody@example.com')]).toEqual([1, 1])
+  })
+
   it('ENU-03 answers alike for every unusable invite', async () => {
     const house = await createHarness({ adapter })
     const admin = await house.joinAsAdmin()
@@ -156,6 +181,7 @@ describe.each(ADAPTERS)('what a stranger can find out over %s', (adapter) => {
     const { id } = (
       await bob.post('/api/agents', { name: 'B', credentials: { claudeCodeToken: 'sk-ant-oat01-aaaaaaaaaaaa' } })
     ).body.agent
+    await house.settle(1)
     const random = `agt_${'0'.repeat(26)}`
     const verbs = [
       (agent: string) => ana.get(`/api/agents/${agent}`),

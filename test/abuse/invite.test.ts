@@ -290,6 +290,9 @@ describe('invites under concurrency', () => {
     const everything = JSON.stringify(dumpAws(house.aws)) + house.logs.join('')
 
     const secretPart = code.slice('vst_inv_'.length + 22)
+    const bytes = Buffer.from(code.slice('vst_inv_'.length, -6), 'base64url')
+    for (const encoding of ['hex', 'base64'] as const)
+      expect(everything).not.toContain(bytes.subarray(16).toString(encoding).slice(0, 20))
     for (let start = 0; start + 8 <= secretPart.length; start += 1) {
       expect(everything).not.toContain(secretPart.slice(start, start + 8))
     }

@@ -212,6 +212,23 @@ describe.each(ADAPTERS)('sessions over %s', (adapter) => {
     expect((await busy.get('/api/agents')).status).toBe(401)
   })
 
+  it('SES-11 keeps its absolute end when the password changes', async () => {
+    const { house, ana } = await withTenant(adapter)
+    for (let turn = 0; turn < 4; turn += 1) {
+      house.clock.advanceSeconds(6 * 86_400)
+      expect((await ana.get('/api/agents')).status).toBe(200)
+    }
+    const changed = await ana.post('/api/password', {
+      currentPassword: PASSWORD,
+      newPassword: 'another violet tractor',
+    })
+    expect([changed.status, (await ana.get('/api/agents')).status]).toEqual([204, 200])
+
+    house.clock.advanceSeconds(6 * 86_400)
+
+    expect((await ana.get('/api/agents')).status).toBe(401)
+  })
+
   it('SES-14 applies a new role to the very next call', async () => {
     const { house, admin } = await withTenant(adapter)
     const second = await house.join(admin, 'second@example.com', { role: 'admin' })

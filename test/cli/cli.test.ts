@@ -1,10 +1,22 @@
-import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { boundedFetch } from '../../cli/bounded-fetch.ts'
 import { runCli, type World } from '../../cli/main.ts'
 import { createTokenStore, systemKeychain } from '../../cli/token-store.ts'
 import { Secret } from '../../lambdas/core/secret.ts'
+import { readArchive } from '../support/archive.ts'
 import type { Browser } from '../support/browser.ts'
 import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
 
@@ -35,6 +47,7 @@ const createUser = (house: Harness, token?: string) => {
     let [out, err] = ['', '']
     const exit = await runCli(typeof line === 'string' ? line.split(' ') : line, {
       store: createTokenStore(folder, systemKeychain('linux', {})),
+      now: house.clock.now,
       fetch: async (input, init) => house.app.fetch(new Request(String(input), init), {}),
       readToken: async () => new Secret(token ?? ''),
       askProgram: (command, words) => {
@@ -334,6 +347,143 @@ describe('audit verify', () => {
   })
 })
 
+/** What `aws s3 sync` would bring. */
+const download = ({ aws }: Harness): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'vestibule-archive-'))
+  for (const [chain, files] of readArchive(aws)) {
+    mkdirSync(join(folder, 'audit', chain), { recursive: true })
+    for (const { name, text } of files) writeFileSync(join(folder, 'audit', chain, name), text)
+  }
+  return folder
+}
+
+describe('audit verify --archive', () => {
+  const withArchive = async () => {
+    const world = await withPeople()
+    await world.house.archive()
+    await world.anaBrowser.post('/api/tokens', { name: 'second' })
+    await world.house.archive()
+    const folder = download(world.house)
+    const tenantId = (await world.anaBrowser.get('/api/session')).body.tenant.id
+    const segments = readdirSync(join(folder, 'audit', tenantId)).toSorted()
+    const fileOf = (index: number) => join(folder, 'audit', tenantId, segments[index] ?? '')
+    const verify = (user: typeof world.admin, more: string[] = []) =>
+      user.run(['audit', 'verify', '--archive', folder, ...more])
+    return { ...world, folder, tenantId, segments, fileOf, verify }
+  }
+
+  it('A12 says that it is whole by itself, signed in or not, and that the live trail goes on from it', async () => {
+    const { admin, ana, house, verify, tenantId } = await withArchive()
+    const stranger = createUser(house)
+
+    const offline = await verify(stranger)
+    expect([offline.exit, offline.out]).toEqual([
+      0,
+      expect.stringMatching(
+        /^platform: \d+ events in 1 segments, whole\. Last hash [0-9a-f]{64}\nten_\w+: \d+ events in 2 segments, whole\..*\nThe live trail was not compared\. Not signed in/,
+      ),
+    ])
+    const hash = /ten_.* Last hash (\w+)/.exec(offline.out)?.[1] ?? ''
+    expect((await verify(stranger, ['--expect', hash])).exit).toBe(0)
+    expect(await verify(stranger, ['--expect', '0'.repeat(64)])).toMatchObject({
+      exit: 1,
+      out: expect.stringContaining('is gone: the archive was cut short'),
+    })
+    const [tenants, admins] = [await verify(ana), await verify(admin)]
+    expect([tenants.exit, tenants.out.split('\n').slice(2, -1)]).toEqual([
+      0,
+      [`${tenantId}: the live trail agrees, to its last event.`],
+    ])
+    expect([admins.exit, admins.out]).toEqual([
+      0,
+      expect.stringMatching(
+        /platform: the live trail agrees.*\nten_\w+: the live trail agrees, to its last event\.\n$/,
+      ),
+    ])
+    expect(JSON.parse((await verify(ana, ['--json'])).out)).toMatchObject({
+      chains: [
+        { chain: 'platform', broken: null },
+        { chain: tenantId, segments: 2, broken: null },
+      ],
+      live: [{ chain: tenantId, agrees: true }],
+    })
+  })
+
+  it('A2 A12 names the first break, and where it lies', async () => {
+    const { house, verify, tenantId, segments, fileOf } = await withArchive()
+    const stranger = createUser(house)
+    const first = readFileSync(fileOf(0), 'utf8')
+    writeFileSync(fileOf(0), first.replace('"kind":"tenant"', '"kind":"system"'))
+    expect(await verify(stranger)).toMatchObject({
+      exit: 1,
+      out: expect.stringMatching(
+        new RegExp(`${tenantId}: BROKEN\\. Event \\d+ is not as it was written \\(${segments[0]}\\)`),
+      ),
+    })
+    rmSync(fileOf(0))
+    expect(await verify(stranger)).toMatchObject({
+      exit: 1,
+      out: expect.stringContaining(`${tenantId}: BROKEN. Event 1 is not there (${segments[1]}).`),
+    })
+  })
+
+  it('A2 A12 says when the live trail was written anew, ends before its archive, or has gone on without it', async () => {
+    const { admin, ana, house, anaBrowser, folder, fileOf, verify, tenantId } = await withArchive()
+    await anaBrowser.post('/api/tokens', { name: 'late' })
+    expect(await verify(ana)).toMatchObject({
+      exit: 0,
+      out: expect.stringContaining('the live trail agrees; 1 newer events are not archived yet.'),
+    })
+    ana.wait(3601)
+    expect(await verify(ana)).toMatchObject({
+      exit: 1,
+      out: expect.stringContaining('the archive ENDS EARLY: 1 events are missing'),
+    })
+    await house.archive()
+    rmSync(folder, { recursive: true })
+    cpSync(download(house), folder, { recursive: true })
+    expect((await verify(ana)).exit).toBe(0)
+
+    const before = readFileSync(fileOf(0), 'utf8')
+    const { database } = house.aws
+    database.run("DELETE FROM ddb_item WHERE tbl = 'vestibule-audit' AND pk = ?", tenantId)
+    const gone = await verify(admin)
+    expect([gone.exit, gone.out]).toEqual([1, expect.stringContaining(`${tenantId}: GONE from the live trail.`)])
+    database.run("DELETE FROM ddb_item WHERE tbl = 'vestibule-directory' AND pk = ?", `CHAIN#${tenantId}`)
+    const { audit } = (await createHarness({ aws: house.aws, clock: house.clock })).deps
+    const events =
+      readArchive(house.aws)
+        .get(tenantId)
+        ?.flatMap(({ text }) => text.split('\n').slice(1, -1)) ?? []
+    for (const _ of events)
+      await audit.record(tenantId, {
+        actor: { kind: 'system', id: 'x' },
+        action: 'access.denied',
+        target: 'x',
+        detail: {},
+      })
+    expect(await verify(ana)).toMatchObject({
+      exit: 1,
+      out: expect.stringContaining(`the live trail is NOT what was archived: event ${events.length} is not the same.`),
+    })
+    expect(readFileSync(fileOf(0), 'utf8')).toBe(before)
+  })
+
+  it('says what to do where there is no archive, and keeps its verdict where the service does not answer', async () => {
+    const { ana, folder, verify } = await withArchive()
+    expect(await ana.run('audit verify --archive /nowhere')).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('docs/runbook.md'),
+    })
+    const offline = async () => Promise.reject(new TypeError('no network'))
+    expect(await ana.run(['audit', 'verify', '--archive', folder], { fetch: offline })).toMatchObject({
+      exit: 4,
+      out: expect.stringMatching(/segments, whole\.[^]*The live trail was not compared\./),
+    })
+    expect((await verify(ana)).exit).toBe(0)
+  })
+})
+
 it('AUD-04 finds an empty trail wanting', async () => {
   const { ana } = await withPeople()
   const ran = await ana.run('audit verify', {
@@ -386,5 +536,43 @@ describe('the terminal', () => {
     const { admin } = await withPeople()
     const ran = await admin.run(line === '' ? [] : line)
     expect([line, ran.exit, `${ran.out}${ran.err}`.length > 20]).toEqual([line, exit, true])
+  })
+})
+
+describe('a service that misbehaves', () => {
+  const answering = (answer: () => Response | Promise<Response>) => ({ fetch: boundedFetch(async () => answer()) })
+  const endless = () =>
+    new Response(new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1_000_000)) }))
+
+  it('CLI-04 is a failure with an exit code of its own, in JSON where that was asked for, and never fills the memory', async () => {
+    const { ana } = await withPeople()
+    const refusal = (code: string, status: number) =>
+      Response.json({ error: { code, message: 'No.\u001b[2J', requestId: 'r' } }, { status })
+
+    for (const [answer, exit] of [
+      [() => refusal('invalid_input', 400), 1],
+      [() => refusal('unauthenticated', 401), 3],
+      [() => refusal('unavailable', 503), 4],
+      [() => new Response('<h1>Bad gateway</h1>', { status: 502 }), 4],
+      [() => new Response('{"agents":[', { status: 200 }), 4],
+      [endless, 4],
+      [() => Promise.reject(new DOMException('too late', 'TimeoutError')), 4],
+    ] as const) {
+      const words = await ana.run('agents', answering(answer))
+      const asJson = await ana.run('agents --json', answering(answer))
+      expect([words.exit, words.out, asJson.exit, asJson.out]).toEqual([exit, '', exit, ''])
+      expect(words.err).not.toMatch(UNSAFE)
+      expect(JSON.parse(asJson.err).error).toMatchObject({ code: expect.any(String), message: expect.any(String) })
+    }
+    expect(JSON.parse((await ana.run('agents --hours 3 --json')).err).error.code).toBe('misuse')
+  })
+
+  it('CLI-04 is not waited for', async () => {
+    const silent: typeof fetch = (_input, init) =>
+      new Promise((_resolve, reject) => {
+        init?.signal?.addEventListener('abort', () => reject(new Error('given up')))
+      })
+
+    await expect(boundedFetch(silent, { seconds: 0.02 })('http://localhost/')).rejects.toThrow('given up')
   })
 })

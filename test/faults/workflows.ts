@@ -1,4 +1,10 @@
+import { CreateKeyCommand } from '@aws-sdk/client-kms'
+import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
+import { STRAY_SWEEP_SECONDS } from '../../lambdas/contract/facts.ts'
+import { STRAY_KINDS } from '../../lambdas/contract/names.ts'
+import { TAGS } from '../../lambdas/contract/tags.ts'
 import { string } from '../../lambdas/support/ssh-wire.ts'
+import { readArchive, walkArchive } from '../support/archive.ts'
 import type { Harness } from '../support/harness.ts'
 import { CREDENTIALS, PASSWORD } from '../support/harness.ts'
 import type { Browser, Reply } from '../support/browser.ts'
@@ -59,6 +65,21 @@ const withAgent =
       await house.settle()
     }
   }
+
+/** A key that was never named, and the secret and the machine of an agent that is not there. */
+const leaveStrays = async ({ aws, clients, clock }: Harness, tenantId: string): Promise<void> => {
+  const agentId = `agt_${'0'.repeat(26)}`
+  const tags = Object.entries({ [TAGS.stage]: 'local', [TAGS.tenant]: tenantId, [TAGS.agent]: agentId })
+  const Tags = tags.map(([Key, Value]) => ({ Key, Value }))
+  await clients.kms.send(new CreateKeyCommand({ Tags: tags.map(([TagKey, TagValue]) => ({ TagKey, TagValue })) }))
+  const Name = `vestibule/local/tenant/${tenantId}/agent/${agentId}`
+  await clients.secrets.send(new CreateSecretCommand({ Name, SecretString: '{}', Tags }))
+  aws.database.run(
+    `INSERT INTO ec2_instance (id, token, zone, parameters, state, type, subnet, groups, tags, user_data, launched, guest)
+     SELECT 'i-stray', NULL, zone, parameters, 'stopped', type, subnet, groups, ?, user_data, ?, '' FROM ec2_instance LIMIT 1`,
+    ...[JSON.stringify(Tags), clock.now().toISOString()],
+  )
+}
 
 const nothing = async (): Promise<void> => undefined
 
@@ -303,6 +324,27 @@ export const WORKFLOWS: readonly Workflow[] = [
     check: isStatus('ready', 'failed'),
   },
   {
+    name: 'the reconciler, strays that are due',
+    setup: async (house, scene) => {
+      await withAgent('ready')(house, scene)
+      await leaveStrays(house, (await scene.tenant.get('/api/session')).body?.tenant?.id)
+      house.clock.advanceSeconds(STRAY_SWEEP_SECONDS)
+      await house.standIns()
+      for (let kind = 0; kind < STRAY_KINDS.length; kind += 1) await house.reconcile()
+      house.clock.advanceSeconds(STRAY_SWEEP_SECONDS)
+      await house.standIns()
+    },
+    run: async (house) => {
+      for (let kind = 0; kind < STRAY_KINDS.length; kind += 1) await house.reconcile()
+      return null
+    },
+    check: async (_house, { tenant }) => {
+      const { events } = (await tenant.get('/api/audit?limit=100')).body
+      const told = events.filter(({ action }: { action: string }) => action === 'stray.ended').length
+      return told === STRAY_KINDS.length ? null : `${told} strays were told of`
+    },
+  },
+  {
     name: 'a machine that is terminated from outside',
     setup: async (house, scene) => {
       await withAgent('ready')(house, scene)
@@ -323,6 +365,23 @@ export const WORKFLOWS: readonly Workflow[] = [
     run: async (house) => {
       await house.sendMail()
       return null
+    },
+  },
+  {
+    name: 'archive the trail',
+    setup: nothing,
+    run: async (house) => {
+      await house.archive()
+      return null
+    },
+    check: async (house) => {
+      await house.archive()
+      for (const [chain, files] of readArchive(house.aws)) {
+        const { end, broken } = walkArchive(chain, files)
+        const head = await house.deps.audit.readHead(chain)
+        if (broken !== null || end.hash !== head?.hash) return `the archive of ${chain} is not whole`
+      }
+      return readArchive(house.aws).size === 0 ? 'there is no archive' : null
     },
   },
 ]

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -15,6 +16,7 @@ import { Secret } from '../../lambdas/core/secret.ts'
 import { formatToken, parseToken } from '../../lambdas/core/token.ts'
 import { mergeCredentials } from '../../lambdas/credentials/merge.ts'
 import { sessionExpiry } from '../../lambdas/sessions/session-lifetime.ts'
+import { openValue, signValue } from '../../lambdas/sessions/signed-value.ts'
 import { createSeededRandom } from '../support/random.ts'
 import { START } from '../support/clock.ts'
 
@@ -150,6 +152,22 @@ describe('the merge', () => {
   })
 })
 
+describe('signed values', () => {
+  it('I-32 are worthless for another purpose, stage or key', () => {
+    const [one, two] = ['one', 'two'].map((text) => createSecretKey(Buffer.from(text.padEnd(32, '.'))))
+    if (one === undefined || two === undefined) throw new Error('the test made no keys')
+    const keys = { current: { kid: 'k1', key: one }, byId: new Map(Object.entries({ k1: one, k2: one, k3: two })) }
+    const signed = signValue(keys, 'session', 'prod', 'a.b')
+
+    expect(openValue(keys, 'session', 'prod', signed)).toBe('a.b')
+    expect(openValue(keys, 'known-browser', 'prod', signed)).toBeNull()
+    expect(openValue(keys, 'idempotency', 'prod', signed)).toBeNull()
+    expect(openValue(keys, 'session', 'staging', signed)).toBeNull()
+    for (const kid of ['k2', 'k3', 'k4'])
+      expect(openValue(keys, 'session', 'prod', signed.replace('k1.', `${kid}.`))).toBeNull()
+  })
+})
+
 describe('the audit chain', () => {
   const draft = (index: number) => ({
     actor: { kind: 'tenant' as const, id: 'acc' },
@@ -192,6 +210,29 @@ describe('the audit chain', () => {
     })
     expect(findChainBreak('ten', events.slice(0, 6), head)).toEqual({ sequence: 7, problem: 'truncated' })
     expect(findChainBreak('other', events, null)).toEqual({ sequence: 1, problem: 'altered' })
+  })
+
+  it('AUD-04 covers every field of an event by its hash', () => {
+    const head = genesisOf('ten')
+    const one = draft(0)
+    const others: Partial<typeof one>[] = [
+      { actor: { ...one.actor, id: 'somebody' } },
+      { target: 'other' },
+      { detail: { b: 2, a: 'x' } },
+    ]
+    const events = [
+      linkEvent('ten', head, 'evt', START, one),
+      linkEvent('other', head, 'evt', START, one),
+      linkEvent('ten', { ...head, sequence: 1 }, 'evt', START, one),
+      linkEvent('ten', { ...head, hash: '0' }, 'evt', START, one),
+      linkEvent('ten', head, 'other', START, one),
+      linkEvent('ten', head, 'evt', new Date(0), one),
+      linkEvent('ten', head, 'evt', START, { ...one, action: 'agent.failed' }),
+      linkEvent('ten', head, 'evt', START, { ...one, actor: { ...one.actor, kind: 'admin' } }),
+      ...others.map((other) => linkEvent('ten', head, 'evt', START, { ...one, ...other })),
+    ]
+
+    expect(new Set(events.map(({ hash }) => hash)).size).toBe(events.length)
   })
 
   it('does not depend on the order of a detail’s names', () => {

@@ -163,10 +163,22 @@ describe('convergence', () => {
   })
 
   it('stops what was still on its way when its tenant was suspended', async () => {
-    const { house, admin, ana, tenantId } = await withTenant()
-    await ana.post('/api/agents', BODY)
+    let suspend: (() => Promise<unknown>) | null = null
+    const { house, admin, ana, tenantId } = await withTenant({
+      hook: async (call, proceed) => {
+        if (call.operation === 'RunInstances') await suspend?.()
+        return proceed()
+      },
+    })
+    const { id } = (await ana.post('/api/agents', BODY)).body.agent
+    const statusOf = async () => (await house.deps.agents.read(tenantId, id))?.status
+    let statusThen: string | undefined
+    suspend = async () => {
+      statusThen = await statusOf()
+      await admin.post(`/api/admin/tenants/${tenantId}/suspend`)
+    }
     await house.work()
-    await admin.post(`/api/admin/tenants/${tenantId}/suspend`)
+    expect(statusThen).toBe('launching')
     await house.settle(10)
     await reconcileFor(house, 3)
 
@@ -207,6 +219,23 @@ describe('convergence', () => {
 
     expect(answered.body.agent.supportAccess).toBe(false)
     expect(alive(house)[0]?.groups).toEqual(['sg-agent'])
+  })
+
+  it('SSH-02 answers "off" only when the path is closed', async () => {
+    const { house, ana } = await withTenant()
+    const { id } = (await ana.post('/api/agents', { ...BODY, supportAccess: true })).body.agent
+    await house.settle()
+    expect(alive(house)[0]?.groups).toEqual(['sg-agent', 'sg-support'])
+
+    let answered = false
+    const off = ana.put(`/api/agents/${id}/support-access`, { enabled: false }).finally(() => {
+      answered = true
+    })
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    expect([answered, alive(house)[0]?.groups]).toEqual([false, ['sg-agent', 'sg-support']])
+    await house.work()
+
+    expect([(await off).status, alive(house)[0]?.groups]).toEqual([200, ['sg-agent']])
   })
 
   it('SSH-01 starts every machine with the support path closed', async () => {

@@ -19,7 +19,7 @@ describe('the functions’ code', () => {
         true,
       ])
     }
-    for (const name of ['provisioner', 'reconciler', 'mailer'] as const) {
+    for (const name of ['provisioner', 'reconciler', 'mailer', 'archivist'] as const) {
       expect([name, bundles[name].eager.minified <= 1_050_000, bundles[name].eager.gzipped <= 285_000]).toEqual([
         name,
         true,
@@ -40,11 +40,13 @@ describe('the functions’ code', () => {
     expect(clientsOf('provisioner')).toEqual(['dynamodb', 'ec2', 's3', 'secrets-manager'])
     expect(clientsOf('reconciler')).toEqual(['dynamodb', 'ec2', 'kms', 's3', 'secrets-manager'])
     expect(clientsOf('mailer')).toEqual(['dynamodb', 'kms', 'sesv2'])
+    expect(clientsOf('archivist')).toEqual(['dynamodb', 's3'])
   })
 
   it('carries hashing only where people sign in, and token checks only where machines enrol', () => {
     const has = (name: keyof Bundles, one: string) => bundles[name].packages.has(one)
     expect([has('agents', 'jose'), has('identity', 'jose'), has('support', 'jose')]).toEqual([true, false, false])
-    for (const name of ['provisioner', 'reconciler', 'mailer'] as const) expect(has(name, 'hono')).toBe(false)
+    for (const name of ['provisioner', 'reconciler', 'mailer', 'archivist'] as const)
+      expect(has(name, 'hono')).toBe(false)
   })
 })

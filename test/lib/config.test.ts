@@ -10,6 +10,7 @@ describe('the deploy configuration', () => {
       agentsPerTenant: 10,
       egressProfile: 'open',
       logRetentionDays: 90,
+      auditLockDays: 365,
     })
     expect(parseDeployConfig(FULL)).toMatchObject({
       stage: 'full',
@@ -38,6 +39,7 @@ describe('the deploy configuration', () => {
       egressProfile: 'closed',
       alarmEmail: 'nobody',
       logRetentionDays: '7',
+      auditLockDays: '0',
       identityIssuer: 'https://evil.example.com',
       breakGlassUntil: 'soon',
       supportCaGeneration: '0',
@@ -59,6 +61,7 @@ describe('the deploy configuration', () => {
       'egressProfile is "closed"; give open, allow-list or private',
       'alarmEmail is "nobody"; give an e-mail address',
       'logRetentionDays is "7"; give 30, 90, 180 or 365',
+      'auditLockDays is "0"; give a whole number from 1 to 36500',
       'identityIssuer is "https://evil.example.com"; give the account’s token issuer',
       'breakGlassUntil is "soon"; give a UTC time',
       'supportCaGeneration is "0"; give a whole number from 1 to 1000',

@@ -9,7 +9,7 @@ beforeAll(async () => {
   const templates = readTemplates((await synthesise(FULL)).directory)
   const role = templates.ofType('AWS::IAM::Role').find(({ id }) => id.startsWith('InstanceRole'))
   statements = role === undefined ? [] : statementsOf(templates, role)
-}, 60_000)
+}, 180_000)
 
 const TENANT = `ten_${'0'.repeat(26)}`
 const AGENT = `agt_${'1'.repeat(26)}`

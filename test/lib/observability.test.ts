@@ -32,11 +32,16 @@ describe('alarms', () => {
   it('watch every dead-letter queue', () => {
     const watched = alarms().filter(({ AlarmDescription }) => AlarmDescription.includes('#dead-letters'))
     const deadLetters = templates.ofType('AWS::SQS::Queue').filter(({ id }) => /DeadLetters/.test(id))
-    expect([watched.length, deadLetters.length]).toEqual([6, 6])
+    expect([watched.length, deadLetters.length]).toEqual([7, 7])
   })
 
   it('count log lines that the code writes', () => {
-    const code = ['provisioning/reconcile.ts', 'provisioning/quarantine-agent.ts', 'invites/send-due-mail.ts']
+    const code = [
+      'provisioning/reconcile.ts',
+      'provisioning/quarantine-agent.ts',
+      'invites/send-due-mail.ts',
+      'audit/archive-trail.ts',
+    ]
       .map((name) => readFileSync(`lambdas/${name}`, 'utf8'))
       .join('\n')
     const patterns = templates
@@ -45,7 +50,7 @@ describe('alarms', () => {
     const messages = patterns.flatMap((pattern) =>
       [...pattern.matchAll(/\$\.msg = "([^"]+)"/g)].map(([, message = '']) => message),
     )
-    expect(messages).toHaveLength(6)
+    expect(messages).toHaveLength(8)
     for (const message of messages) expect(code).toContain(`'${message}'`)
   })
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
     full: await load(FULL),
     rotating: await load({ supportCaGeneration: '2', retiringSupportCa: RETIRING }),
   }
-}, 60_000)
+}, 180_000)
 
 const each = (check: (templates: Templates) => void): void => {
   for (const { templates } of Object.values(assemblies)) check(templates)
@@ -106,16 +106,53 @@ describe('what holds data', () => {
     })
   })
 
-  it('takes each provision request once: a put without If-None-Match is denied', () => {
+  it.each(['Requests', 'Archive'])('takes each object of %s once: a put without If-None-Match is denied', (name) => {
     each((templates) => {
-      const statements = propertiesOf(templates, 'AWS::S3::BucketPolicy').flatMap(statementsOf)
-      expect(statements).toContainEqual(
+      const [policy] = templates.ofType('AWS::S3::BucketPolicy').filter(({ id }) => id.startsWith(`${name}Policy`))
+      expect(statementsOf(policy?.Properties)).toContainEqual(
         expect.objectContaining({
           Effect: 'Deny',
+          Principal: { AWS: '*' },
           Action: 's3:PutObject',
           Condition: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
         }),
       )
+    })
+  })
+
+  it('A2 A12 keeps the archived trail locked for as long as was chosen, and nothing of it ever expires', () => {
+    const archiveOf = (templates: Templates) =>
+      templates.ofType('AWS::S3::Bucket').find(({ id }) => id.startsWith('Archive'))?.Properties
+    for (const [templates, days] of [
+      [assemblies.minimal.templates, 365],
+      [assemblies.full.templates, 2555],
+    ] as const) {
+      expect(archiveOf(templates)).toMatchObject({
+        ObjectLockEnabled: true,
+        ObjectLockConfiguration: { Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days: days } } },
+      })
+      expect(archiveOf(templates).LifecycleConfiguration).toBeUndefined()
+    }
+  })
+
+  it('A1 A2 lets the archivist alone into the archive, to put and to read; it writes no event and takes none away', () => {
+    each((templates) => {
+      const policies = templates.ofType('AWS::IAM::Policy').map(({ stack, id, Properties }) => ({
+        id,
+        statements: statementsOf(templates.resolve(stack, Properties)).filter(({ Effect }) => Effect === 'Allow'),
+      }))
+      const actionsOn = (place: RegExp, of = policies) =>
+        of.flatMap(({ id, statements }) =>
+          statements
+            .filter(({ Resource }) => place.test(JSON.stringify(Resource)))
+            .flatMap(({ Action }) => [Action].flat().map((action) => `${id.replace(/Role.*/, '')} ${action}`)),
+        )
+      expect(actionsOn(/ArchiveDA4CB258/).toSorted()).toEqual(['Archivist s3:GetObject', 'Archivist s3:PutObject'])
+      const archivist = policies.filter(({ id }) => id.startsWith('Archivist'))
+      expect(actionsOn(/Audit3D8ADE0A/, archivist).toSorted()).toEqual([
+        'Archivist dynamodb:Query',
+        'Archivist dynamodb:Query',
+      ])
     })
   })
 
@@ -124,6 +161,8 @@ describe('what holds data', () => {
       const ids = templates.all.filter(({ stack }) => stack === 'VestibuleData').map(({ id }) => id)
       expect(ids.toSorted()).toEqual([
         'Agents8DC46436',
+        'ArchiveDA4CB258',
+        'ArchivePolicyC780D5C8',
         'Assets9A31D427',
         'AssetsPolicy206C37E3',
         'Audit3D8ADE0A',
@@ -190,7 +229,7 @@ describe('what holds data', () => {
 })
 
 describe('the network', () => {
-  it('lets nothing in: no address of the world may enter any group, nor any machine be addressed by SSH keys', () => {
+  it('SSH-07 lets nothing in: no address of the world may enter any group, nor any machine be addressed by SSH keys', () => {
     each((templates) => {
       const open = [
         ...propertiesOf(templates, 'AWS::EC2::SecurityGroup').flatMap(
@@ -229,7 +268,7 @@ describe('the network', () => {
     })
   })
 
-  it('launches with IMDSv2, one hop, an encrypted volume and no key pair', () => {
+  it('EC2-10 launches with IMDSv2, one hop, an encrypted volume and no key pair', () => {
     each((templates) => {
       const [template] = propertiesOf(templates, 'AWS::EC2::LaunchTemplate')
       expect(template.LaunchTemplateData).toMatchObject({
@@ -299,15 +338,16 @@ describe('functions', () => {
         expect(one).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] })
       expect(all.Identity).toMatchObject({ MemorySize: 1769, ReservedConcurrentExecutions: 50 })
       expect(all.Provisioner).toMatchObject({ ReservedConcurrentExecutions: 9 })
-      expect(Object.keys(all).slice(0, 5).toSorted()).toEqual([
+      expect(Object.keys(all).slice(0, 6).toSorted()).toEqual([
         'Agents',
+        'Archivist',
         'Identity',
         'Provisioner',
         'Reconciler',
         'Support',
       ])
     })
-    expect(assemblies.full.templates.ofType('AWS::Lambda::Function')).toHaveLength(6)
+    expect(assemblies.full.templates.ofType('AWS::Lambda::Function')).toHaveLength(7)
   })
 
   it('P18 may take from an agent’s secret the tag that binds it to a machine, and no other', () => {
@@ -394,11 +434,12 @@ describe('functions', () => {
   it('P35 are started by a schedule through IAM: no route leads to those that work in the background', () => {
     each((templates) => {
       const integrations = JSON.stringify(propertiesOf(templates, 'AWS::ApiGatewayV2::Integration'))
-      for (const name of ['Provisioner', 'Reconciler', 'Mailer']) expect(integrations).not.toContain(`:${name}Function`)
+      for (const name of ['Provisioner', 'Reconciler', 'Mailer', 'Archivist'])
+        expect(integrations).not.toContain(`:${name}Function`)
     })
   })
 
-  it('AUD-03 A1 may put into the trail and, two of them, read it; none may change or delete', () => {
+  it('AUD-03 A1 may put into the trail and, three of them, read it; none may change or delete', () => {
     each((templates) => {
       const onAudit = ROLE_POLICIES.flatMap((type) => propertiesOf(templates, type))
         .flatMap(statementsOf)
@@ -506,7 +547,7 @@ describe('cdk-nag', () => {
       const report = JSON.parse(readFileSync(`${assembly.directory}/validation-report.json`, 'utf8'))
       expect(report.pluginReports).toEqual([])
       const suppressions = listSuppressions(assembly.stacks)
-      expect(suppressions.length).toBeLessThanOrEqual(13)
+      expect(suppressions.length).toBeLessThanOrEqual(14)
       for (const { resources, reason } of suppressions)
         expect([resources.length > 0, reason.length > 40]).toEqual([true, true])
     }

@@ -23,6 +23,7 @@ export const FULL = {
   mailSender: 'hello@example.com',
   identityIssuer: ISSUER,
   egressProfile: 'private',
+  auditLockDays: '2555',
   alarmEmail: 'ops@example.com',
   breakGlassPrincipal: 'arn:aws:iam::123456789012:role/ops',
   breakGlassUntil: '2027-01-31T12:00:00Z',

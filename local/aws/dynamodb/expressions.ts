@@ -312,7 +312,7 @@ export interface KeyQuery {
   to: string
 }
 
-/** Reads `pk = :p` and, where given, `begins_with(sk, :prefix)` or `sk <= :to` out of a key condition. */
+/** Reads `pk = :p` and, where given, `begins_with(sk, :prefix)` `sk <= :to` or `sk >= :from` out of a key condition. */
 export const readKeyQuery = (
   expression: string,
   keys: { partition: string; sort?: string },
@@ -321,15 +321,20 @@ export const readKeyQuery = (
   let partition: string | undefined
   let from = ''
   let to = LAST_KEY
+  const boundOf = (condition: Condition, operator: '<=' | '>='): string | undefined => {
+    if (!('compare' in condition) || condition.compare !== operator || !('path' in condition.left)) return undefined
+    const value = evaluate(condition.right, {}, placeholders)
+    const isSort = nameOf(condition.left.path[0] ?? '', placeholders) === keys.sort
+    return isSort && value !== undefined && 'S' in value ? value.S : undefined
+  }
   const visit = (condition: Condition): void => {
     if ('any' in condition && condition.any.length === 1) return condition.any.forEach(visit)
     if ('all' in condition) return condition.all.forEach(visit)
-    if ('compare' in condition && condition.compare === '<=' && 'path' in condition.left) {
-      const value = evaluate(condition.right, {}, placeholders)
-      if (nameOf(condition.left.path[0] ?? '', placeholders) === keys.sort && value !== undefined && 'S' in value) {
-        to = value.S
-        return
-      }
+    const [upper, lower] = [boundOf(condition, '<='), boundOf(condition, '>=')]
+    if (upper !== undefined || lower !== undefined) {
+      to = upper ?? to
+      from = lower ?? from
+      return
     }
     if ('compare' in condition && condition.compare === '=' && 'path' in condition.left) {
       const value = evaluate(condition.right, {}, placeholders)

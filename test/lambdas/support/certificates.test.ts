@@ -4,10 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { AgentId } from '../../../lambdas/contract/ids.ts'
 import { toBeSigned } from '../../../lambdas/support/ssh-certificate.ts'
 import { readPublicKey, string } from '../../../lambdas/support/ssh-wire.ts'
 import type { Browser } from '../../support/browser.ts'
-import { createHarness, CREDENTIALS, type Harness } from '../../support/harness.ts'
+import { createHarness, CREDENTIALS, type Harness, type HarnessOptions } from '../../support/harness.ts'
 
 const REASON = 'Ticket 4711: the agent does not answer in Slack'
 
@@ -23,8 +24,8 @@ const p256Line = (): string => {
   return `ecdsa-sha2-nistp256 ${Buffer.concat(parts).toString('base64')}`
 }
 
-const withAgent = async (supportAccess = true) => {
-  const house = await createHarness()
+const withAgent = async (supportAccess = true, options: HarnessOptions = {}) => {
+  const house = await createHarness(options)
   const admin = await house.joinAsAdmin()
   const ana = await house.join(admin, 'ana@example.com')
   const help = await house.join(admin, 'help@example.com', { role: 'support' })
@@ -183,6 +184,27 @@ describe('a support certificate', () => {
     expect((await turningOff).status).toBe(200)
     expect((await ask(on.help, on.id)).body.error.code).toBe('support_access_off')
     expect(meanwhile.at(-1)).toBe(403)
+  })
+
+  it('SSH-02 is refused when the tenant turns support off while it is being signed', async () => {
+    let turnOff: (() => Promise<unknown>) | null = null
+    const { house, ana, help, id } = await withAgent(true, {
+      hook: async (call, proceed) => {
+        if (call.operation === 'Sign') await turnOff?.()
+        return proceed()
+      },
+    })
+    const { tenant } = (await ana.get('/api/session')).body
+    turnOff = async () => {
+      const agent = await house.deps.agents.read(tenant.id, AgentId.parse(id))
+      if (agent !== null) await house.deps.agents.replace({ ...agent, supportAccess: false }, agent)
+    }
+
+    const reply = await ask(help, id)
+
+    expect([reply.status, reply.body.error?.code]).toEqual([403, 'support_access_off'])
+    const { events } = (await ana.get('/api/audit')).body
+    expect(events.map(({ action }: { action: string }) => action)).not.toContain('support.certificate_issued')
   })
 
   it('is refused for an agent that is not there, has no machine, or is another tenant’s secret to everybody but support', async () => {
