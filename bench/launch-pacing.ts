@@ -177,6 +177,7 @@ export const simulateLaunches = async (count: number, pace?: LaunchPace): Promis
 /** For comparison: everybody asks when they like. */
 export const UNPACED: LaunchPace = {
   takeTurn: async () => undefined,
+  noteRefusal: async () => undefined,
   passedBy: async () => addSeconds(START, -LAUNCH_OVERDUE_SECONDS),
 }
 
@@ -199,13 +200,11 @@ const toCells = (name: string, run: LaunchRun): string[] => [
   ...[run.callsPerAgent.toFixed(2), `${(run.throttledShare * 100).toFixed(1)} %`, String(run.takenForLost)],
 ]
 
-/** Prints the table. The bound of ten agents is our own pace: EC2 would take five of them at once, and we never ask that fast. */
+/** Prints the table. */
 export const printLaunchPacing = async (): Promise<void> => {
   const print = (cells: string[]) =>
     console.log(cells.map((cell, column) => (column === 0 ? cell.padEnd(16) : cell.padStart(12))).join(''))
-  console.log(
-    'Launches, all requested at once (goals: DLQ 0, throttled <= 1 %, <= 1.02 calls, <= 1.05 x EC2 from 1,000 on)',
-  )
+  console.log('Launches, all requested at once (goals: DLQ 0, throttled <= 1 %, <= 1.02 calls, <= 1.05 x EC2)')
   print(COLUMNS)
   for (const count of [10, 1000, 5000]) print(toCells(String(count), await simulateLaunches(count)))
   print(toCells('1000, unpaced', await simulateLaunches(1000, UNPACED)))

@@ -56,6 +56,8 @@ export const BODY_MAX_BYTES = 64 * 1024
 
 /** EC2 takes two launches a second, over all who ask (Amazon EC2, "Request throttling": RunInstances refills 2/s). */
 export const LAUNCHES_PER_SECOND = 2
+/** And takes so many at once when nobody asked for a while. */
+export const LAUNCHES_AT_ONCE = 5
 /** Enough for that while each takes up to two and a half seconds; the pace itself is kept by turns, not by this. */
 export const LAUNCHES_AT_A_TIME = 5
 

@@ -7,7 +7,7 @@ import type { LaunchAttempt } from './launch-attempt.ts'
 import type { LaunchPace } from './launch-pace.aws.ts'
 
 export interface LaunchInTurnDeps {
-  pace: Pick<LaunchPace, 'takeTurn'>
+  pace: Pick<LaunchPace, 'takeTurn' | 'noteRefusal'>
   instances: Pick<Instances, 'launch'>
   clock: Clock
   logger: Logger
@@ -42,6 +42,7 @@ export const launchInTurn = async (
     if (!(await isWanted())) return null
     const launched = await launchOnce(deps, attempt)
     if (launched !== null) return launched
+    await deps.pace.noteRefusal()
   } while (deps.clock.now() < until)
   return null
 }

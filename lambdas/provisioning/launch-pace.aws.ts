@@ -1,12 +1,15 @@
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
-import { LAUNCH_OVERDUE_SECONDS, LAUNCHES_PER_SECOND } from '../contract/facts.ts'
+import { LAUNCH_OVERDUE_SECONDS, LAUNCHES_AT_ONCE, LAUNCHES_PER_SECOND } from '../contract/facts.ts'
 import { launchPaceKey } from '../contract/names.ts'
 import { addSeconds, type Clock, type Pause, toEpochSeconds } from '../core/clock.ts'
 
 /** Milliseconds from one turn to the next. */
 const STEP = 1000 / LAUNCHES_PER_SECOND
+
+/** How far back turns that nobody used are made up for, in milliseconds: EC2's bucket of requests holds no more. */
+const SLACK = (LAUNCHES_AT_ONCE - 1) * STEP
 
 /**
  * The furthest that a turn may be away, in milliseconds. Who waits for one occupies a worker, and there are too few of those to
@@ -20,8 +23,8 @@ const PaceRow = z.object({ nextAt: z.number() })
 const LineRow = z.object({ lineAt: z.optional(z.string()), lineHead: z.optional(z.string()) })
 
 /**
- * Deals out the turns to ask EC2 for a machine, evenly, one every half second over all copies of all functions: one row that
- * says when the next turn is, moved on by conditional writes. A turn that nobody uses is lost, never made up for.
+ * Deals out the turns to ask EC2 for a machine, one every half second over all copies of all functions: one row that says when
+ * the next turn is, moved on by conditional writes. After a pause the first few come at once, as in EC2's own bucket.
  */
 export const createLaunchPace = (deps: {
   dynamo: DynamoDBDocumentClient
@@ -43,7 +46,7 @@ export const createLaunchPace = (deps: {
           UpdateExpression: `SET nextAt = ${set}, expiresAt = :expiresAt${line}`,
           ConditionExpression: condition,
           ExpressionAttributeValues: {
-            ':now': nowMilliseconds,
+            ':from': nowMilliseconds - SLACK,
             ':step': STEP,
             ':horizon': nowMilliseconds + HORIZON,
             ':expiresAt': toEpochSeconds(now) + DAY_SECONDS,
@@ -57,8 +60,8 @@ export const createLaunchPace = (deps: {
   }
 
   const reserve = async (now: Date, head?: string): Promise<number> =>
-    (await move(now, 'nextAt + :step', 'nextAt > :now AND nextAt <= :horizon', head)) ??
-    (await move(now, ':now + :step', 'attribute_not_exists(nextAt) OR nextAt <= :now OR nextAt > :horizon', head)) ??
+    (await move(now, 'nextAt + :step', 'nextAt > :from AND nextAt <= :horizon', head)) ??
+    (await move(now, ':from + :step', 'attribute_not_exists(nextAt) OR nextAt <= :from OR nextAt > :horizon', head)) ??
     // Another worker took the free turn between the two writes: there is a line to stand in now.
     reserve(clock.now(), head)
 
@@ -71,6 +74,22 @@ export const createLaunchPace = (deps: {
       const at = await reserve(clock.now(), lineHead)
       const wait = at - clock.now().getTime()
       if (wait > 0) await pause(wait)
+    },
+
+    /** EC2 refused: nothing is left to be made up for, and whoever asks next waits at least one turn from now. */
+    noteRefusal: async (): Promise<void> => {
+      const now = clock.now().getTime()
+      await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
+        dynamo.send(
+          new UpdateCommand({
+            TableName: limitsTable,
+            Key: launchPaceKey,
+            UpdateExpression: 'SET nextAt = :next',
+            ConditionExpression: 'nextAt < :next',
+            ExpressionAttributeValues: { ':next': now + STEP },
+          }),
+        ),
+      )
     },
 
     /**

@@ -423,7 +423,7 @@ const OF_MACHINES: readonly Defect[] = [
     file: 'lambdas/provisioning/launch-in-turn.ts',
     from: `    await deps.pace.takeTurn(lineHead)\n`,
     to: '',
-    caughtBy: { file: PACE, name: 'launches ten agents within five seconds, half a second apart' },
+    caughtBy: { file: PACE, name: 'launches five agents at once and the others half a second apart' },
   },
   {
     name: 'a launch is made although its agent was deleted meanwhile',
