@@ -18,6 +18,8 @@ const PACKAGES = [
   'curl',
   'openssl',
   'git',
+  // Without it an sshd that allows X11 would still forward none.
+  'xauth',
 ]
 const SUITE = 'bookworm'
 

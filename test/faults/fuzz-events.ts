@@ -1,5 +1,6 @@
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import * as z from 'zod/mini'
+import { PROVISION_VERBS } from '../../lambdas/contract/provisioning.ts'
 import { handleQueueEvent } from '../../lambdas/entry/queue-handler.ts'
 import { recordMailEvent } from '../../lambdas/invites/record-mail-event.ts'
 import { handleEvent } from '../../lambdas/provisioning/handle-event.ts'
@@ -18,15 +19,15 @@ const objectCreated = (name: string, key: string) => ({
   detail: { bucket: { name }, object: { key, size: 1, etag: '""' } },
 })
 
-/** What an attacker who can write to the bucket would leave there. */
-const forgedRequest = (world: FuzzWorld, dice: Dice): string | Buffer => {
-  const [agent = `agt_${UNKNOWN}`] = world.pools.of(`agents of ${dice.pick(['ana', 'bob'])}`)
+/** What an attacker who can write to the bucket would leave there, half of it under the very key that it names. */
+const forgeRequest = (world: FuzzWorld, dice: Dice): { Key: string; Body: string | Buffer } => {
+  const [agentId = `agt_${UNKNOWN}`] = world.pools.of(`agents of ${dice.pick(['ana', 'bob'])}`)
+  const tenantId = dice.pick(world.pools.of('tenants'))
+  const requestId = `req_${UNKNOWN.slice(0, 20)}${dice.text(6, '0123456789')}`
+  const verb = dice.pick(PROVISION_VERBS)
   const document = {
     version: 1,
-    requestId: `req_${UNKNOWN}`,
-    tenantId: dice.pick(world.pools.of('tenants')),
-    agentId: agent,
-    verb: dice.pick(['launch', 'stop', 'start', 'delete', 'support']),
+    ...{ requestId, tenantId, agentId, verb },
     requestedAt: '2026-11-21T09:00:00.000Z',
     supportAccess: true,
     credentials: {
@@ -38,7 +39,10 @@ const forgedRequest = (world: FuzzWorld, dice: Dice): string | Buffer => {
     },
   }
   const text = JSON.stringify(dice.chance(0.7) ? bend(dice, document) : document) ?? ''
-  return dice.chance(0.3) ? breakJson(dice, text) : text
+  return {
+    Key: `requests/${verb}/${dice.chance(0.5) ? `${tenantId}/${agentId}/${requestId}` : requestId}.json`,
+    Body: dice.chance(0.3) ? breakJson(dice, text) : text,
+  }
 }
 
 const someEvent = async (world: FuzzWorld, dice: Dice): Promise<unknown> => {
@@ -50,10 +54,8 @@ const someEvent = async (world: FuzzWorld, dice: Dice): Promise<unknown> => {
     case 0:
       return objectCreated(requestsBucket, dice.chance(0.6) && keys.length > 0 ? dice.pick(keys) : wildText(dice))
     case 1: {
-      const Key = `requests/launch/forged-${dice.number(1_000_000)}.json`
-      await house.clients.s3.send(
-        new PutObjectCommand({ Bucket: requestsBucket, Key, Body: forgedRequest(world, dice) }),
-      )
+      const { Key, Body } = forgeRequest(world, dice)
+      await house.clients.s3.send(new PutObjectCommand({ Bucket: requestsBucket, Key, Body }))
       return objectCreated(requestsBucket, Key)
     }
     case 2:

@@ -23,6 +23,7 @@ export interface FuzzViolation {
 }
 
 export interface FuzzResult {
+  seed: string
   requests: number
   events: number
   worlds: number
@@ -76,7 +77,7 @@ const summarise = (
 
 /** Learns ids, codes and cursors for later requests, and plants what was shown to nobody but this caller. */
 const learn = (
-  { planted, pools, passwordOf }: FuzzWorld,
+  { planted, pools, passwordOf, noteRole }: FuzzWorld,
   { caller, method, target, body }: FuzzRequest,
   answer: FuzzAnswer,
 ): void => {
@@ -93,6 +94,7 @@ const learn = (
   pools.add('cursors', said.nextCursor)
   if (caller.tenant !== null) pools.add(`agents of ${caller.tenant}`, said.agent?.id)
   pools.add('accounts', said.account?.id)
+  if (method === 'PATCH') noteRole(said.account?.id, said.account?.role)
   for (const session of said.sessions ?? []) pools.add('sessions', session.id)
   pools.add('tokens', said.token?.id)
   pools.add('invites', said.invite?.id)
@@ -167,7 +169,7 @@ export const replay = async (seed: string, requests: number): Promise<FuzzResult
   const doors = await openDoors(world, dice)
   const fuzzEvents = createEventFuzz(world, dice)
   const output = catchOutput()
-  const result: FuzzResult = { ...nothingYet(), worlds: 1 }
+  const result: FuzzResult = { ...nothingYet(seed), worlds: 1 }
   const report = (what: string, summary: string): void => {
     if (result.violations.length < MAX_VIOLATIONS)
       result.violations.push({ seed, request: result.requests, what, summary })
@@ -246,7 +248,8 @@ const add = (total: FuzzResult, one: FuzzResult): void => {
 /** The command that shows a violation again. */
 export const replayLine = ({ seed, request }: FuzzViolation): string => `node test/faults/fuzz.ts '${seed}' ${request}`
 
-const nothingYet = (): FuzzResult => ({
+const nothingYet = (seed: string): FuzzResult => ({
+  seed,
   requests: 0,
   events: 0,
   worlds: 0,
@@ -271,7 +274,7 @@ const replayElsewhere = (seed: string, requests: number): Promise<FuzzResult> =>
 export const fuzz = async (options: { requests: number; seed: string; workers?: number }): Promise<FuzzResult> => {
   const startedAt = performance.now()
   const { requests, seed, workers = availableParallelism() } = options
-  const total = nothingYet()
+  const total = nothingYet(seed)
   let begun = 0
   const run = async (): Promise<void> => {
     while (total.requests < requests && total.violations.length < MAX_VIOLATIONS) {
@@ -288,7 +291,7 @@ export const describeFuzz = (result: FuzzResult): string => {
   const perSecond = Math.round(result.requests / result.seconds)
   const statuses = Object.entries(result.byStatus).map(([status, count]) => `${status}: ${count}`)
   return [
-    `${result.requests} requests and ${result.events} events in ${result.worlds} worlds, ${perSecond} a second (${statuses.join(', ')})`,
+    `Seed ${result.seed}: ${result.requests} requests and ${result.events} events in ${result.worlds} worlds, ${perSecond} a second (${statuses.join(', ')})`,
     `${result.planted} values planted, ${(result.searchedBytes / 1e6).toFixed(0)} MB searched, ${result.violations.length} violations`,
     ...result.violations.map((one) => `\n${one.what}\n    ${one.summary}\n    again: ${replayLine(one)}`),
   ].join('\n')

@@ -1,7 +1,7 @@
 import { CreateKeyCommand } from '@aws-sdk/client-kms'
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
 import { STRAY_SWEEP_SECONDS } from '../../lambdas/contract/facts.ts'
-import { STRAY_KINDS } from '../../lambdas/contract/names.ts'
+import { ARCHIVE_PARTITION, STRAY_KINDS } from '../../lambdas/contract/names.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import { string } from '../../lambdas/support/ssh-wire.ts'
 import { readArchive, walkArchive } from '../support/archive.ts'
@@ -128,6 +128,23 @@ const lifecycle = (verb: string, from: 'ready' | 'stopped' | 'failed', to: strin
     check: isStatus(to),
   },
 ]
+
+const archiving = (name: string, setup: Workflow['setup']): Workflow => ({
+  ...{ name, setup },
+  run: async (house) => {
+    await house.archive()
+    return null
+  },
+  check: async (house) => {
+    await house.archive()
+    for (const [chain, files] of readArchive(house.aws)) {
+      const { end, broken } = walkArchive(chain, files)
+      const head = await house.deps.audit.readHead(chain)
+      if (broken !== null || end.hash !== head?.hash) return `the archive of ${chain} is not whole`
+    }
+    return readArchive(house.aws).size === 0 ? 'there is no archive' : null
+  },
+})
 
 export const WORKFLOWS: readonly Workflow[] = [
   {
@@ -367,23 +384,11 @@ export const WORKFLOWS: readonly Workflow[] = [
       return null
     },
   },
-  {
-    name: 'archive the trail',
-    setup: nothing,
-    run: async (house) => {
-      await house.archive()
-      return null
-    },
-    check: async (house) => {
-      await house.archive()
-      for (const [chain, files] of readArchive(house.aws)) {
-        const { end, broken } = walkArchive(chain, files)
-        const head = await house.deps.audit.readHead(chain)
-        if (broken !== null || end.hash !== head?.hash) return `the archive of ${chain} is not whole`
-      }
-      return readArchive(house.aws).size === 0 ? 'there is no archive' : null
-    },
-  },
+  archiving('archive the trail', nothing),
+  archiving('archive the trail again, its notes lost', async (house) => {
+    await house.archive()
+    house.aws.database.run('DELETE FROM ddb_item WHERE pk = ?', ARCHIVE_PARTITION)
+  }),
 ]
 
 /** Works the queue off while a call waits for it, as the provisioner would. */

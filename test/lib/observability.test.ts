@@ -39,6 +39,7 @@ describe('alarms', () => {
     const code = [
       'provisioning/reconcile.ts',
       'provisioning/quarantine-agent.ts',
+      'provisioning/sweep-strays.ts',
       'invites/send-due-mail.ts',
       'audit/archive-trail.ts',
     ]

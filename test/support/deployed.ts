@@ -156,7 +156,7 @@ export const deploy = async (templates: Templates) => {
 
   const edge = createEdge(templates, async (arn, field) => {
     const { SecretString = '{}' } = await clients.secrets.send(new GetSecretValueCommand({ SecretId: arn }))
-    return JSON.parse(SecretString)[field]
+    return JSON.parse(SecretString)[field] ?? ''
   })
   const siteOrigin = `https://site.cloudfront.net`
 

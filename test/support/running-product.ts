@@ -54,6 +54,7 @@ export const startProduct = async (directory = newDataDirectory(), port?: number
     ...local,
     directory,
     port: chosen,
+    pid: child.pid ?? 0,
     readyMilliseconds,
     output: () => output,
     stop: () => end('SIGINT'),

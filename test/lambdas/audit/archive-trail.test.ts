@@ -228,6 +228,24 @@ describe('a trail that was tampered with', () => {
     expect(saidOf(house)).toEqual([{ msg: DIFFERS, chain: PLATFORM_CHAIN, sequence: 3, reason: 'truncated' }])
   })
 
+  it('A2 has no segment put without events, where its head tells of more than one segment holds', async () => {
+    const house = await withTrail()
+    await house.archive()
+    const before = readArchive(house.aws)
+    await house.clients.dynamo.send(
+      new UpdateCommand({
+        TableName: 'vestibule-directory',
+        Key: chainHeadKey(TENANT),
+        UpdateExpression: 'SET #sequence = :far',
+        ExpressionAttributeNames: { '#sequence': 'sequence' },
+        ExpressionAttributeValues: { ':far': 900 },
+      }),
+    )
+    expect(await house.archive()).toMatchObject({ differing: 1 })
+    expect(saidOf(house)).toEqual([{ msg: DIFFERS, chain: TENANT, sequence: 3, reason: 'missing' }])
+    expect(readArchive(house.aws)).toEqual(before)
+  })
+
   it('A2 is not believed where something else lies in its place', async () => {
     const house = await withTrail()
     await house.clients.s3.send(
