@@ -85,6 +85,21 @@ const whoAmI = (_model: Model, _draw: Draw, { letsIn, email }: Caller): Plan => 
   },
 })
 
+/** Comes back with a session that has ended, whoever's it was. */
+const comeBack = (model: Model, draw: Draw): Plan | null => {
+  const ended = pickFrom(model.sessions.filter(({ live }) => live === 'no').toReversed(), draw.pick)
+  if (ended === undefined) return null
+  return {
+    request: { method: 'GET', path: '/api/session' },
+    cookies: ended.cookies,
+    statuses: [200],
+    after: ({ reply, isAcknowledged }) => {
+      if (isAcknowledged && reply?.body.account !== null)
+        throw new Error(`I-08 an ended session of ${ended.email} lets in`)
+    },
+  }
+}
+
 const signOut = (_model: Model, _draw: Draw, { session, token, letsIn }: Caller): Plan => ({
   request: { method: 'POST', path: '/api/logout' },
   // A session that is no use any more may be ended all the same.
@@ -263,7 +278,9 @@ const suspend = (model: Model, draw: Draw): Plan | null => {
 }
 
 const resume = (model: Model, draw: Draw): Plan | null => {
-  const found = pickFrom(Object.entries(model.facts.tenants), draw.pick)
+  const all = Object.entries(model.facts.tenants)
+  const suspended = all.filter(([, status]) => status === 'suspended')
+  const found = pickFrom(suspended.length > 0 ? suspended : all, draw.pick)
   if (found === undefined) return null
   const [id, status] = found
   return {
@@ -287,6 +304,7 @@ export const PEOPLE_VERBS: Record<string, Verb> = {
   'read all trails': verb('admin', ADMINS, read('/api/admin/audit')),
   'sign up': verb('public', EVERYBODY, signUp),
   'sign in': verb('public', EVERYBODY, signIn),
+  'come back with an ended session': verb('public', EVERYBODY, comeBack),
   'who am I': verb('public', EVERYBODY, whoAmI),
   health: verb('public', EVERYBODY, read('/api/health')),
   'the API as a document': verb('public', EVERYBODY, read('/api/openapi.json')),
