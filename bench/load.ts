@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Browser, createBrowser, type Reply } from '../test/support/browser.ts'
 import { createDice, type Dice } from '../test/support/dice.ts'
 import { CREDENTIALS, PASSWORD } from '../test/support/harness.ts'
-import { type RunningProduct, startProduct } from '../test/support/running-product.ts'
+import { freePort, type RunningProduct, startProduct } from '../test/support/running-product.ts'
+import { watchHeldMemory } from './held-memory.ts'
 import { fitLine } from './linear-fit.ts'
 
 /**
@@ -18,12 +19,9 @@ const MAX_SECONDS = 60
 const SAMPLE_MILLISECONDS = 250
 /** What is loaded, compiled and pooled in the first part is no growth. */
 const WARM_UP_SHARE = 1 / 3
-/** Over the rest, less than this is what a collector that is in no hurry leaves about. */
+/** What is held may rise by so much over the rest: caches that fill slowly, no more. */
 const TOLERATED_RISE = 0.1
-/** A sign-in's scrypt takes 128 MB and gives them back: the lows of so many stretches of time tell what stays. */
-const STRETCHES = 40
-/** With little room the collector cannot put its work off, so what grows is what is held. */
-const SERVER_HEAP = '--max-old-space-size=128'
+const HELD_SAMPLE_SECONDS = 2
 
 interface Scene {
   admin: Browser
@@ -108,7 +106,7 @@ const setTheScene = async (product: RunningProduct): Promise<Scene> => {
   return { admin, clients }
 }
 
-const megabytesOf = (pid: number): number =>
+const residentMegabytes = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
 
 interface Sample {
@@ -116,15 +114,19 @@ interface Sample {
   y: number
 }
 
-/** Answers' times by task, statuses, and the server's memory by seconds since the start. */
-const run = async (product: RunningProduct, scene: Scene) => {
+/** Answers' times by task, statuses, and the server's memory by seconds since the start: what is resident, and what is held. */
+const run = async (product: RunningProduct, scene: Scene, readHeld: () => Promise<number>) => {
   const milliseconds = new Map<string, number[]>(TASKS.map(([name]) => [name, []]))
   const byStatus: Record<string, number> = {}
-  const memory: Sample[] = []
+  const resident: Sample[] = []
+  const held: Sample[] = []
   const startedAt = performance.now()
   const seconds = (): number => (performance.now() - startedAt) / 1000
   let asked = 0
-  const sampling = setInterval(() => memory.push({ x: seconds(), y: megabytesOf(product.pid) }), SAMPLE_MILLISECONDS)
+  const sampling = setInterval(
+    () => resident.push({ x: seconds(), y: residentMegabytes(product.pid) }),
+    SAMPLE_MILLISECONDS,
+  )
 
   const loop = async (client: Scene['clients'][number], number: number): Promise<void> => {
     const dice = createDice(`load ${number}`)
@@ -137,9 +139,19 @@ const run = async (product: RunningProduct, scene: Scene) => {
       byStatus[status] = (byStatus[status] ?? 0) + 1
     }
   }
+  let isOver = false
+  const watch = async (): Promise<void> => {
+    while (!isOver) {
+      held.push({ x: seconds(), y: await readHeld() })
+      await sleep(HELD_SAMPLE_SECONDS * 1000)
+    }
+  }
+  const watching = watch()
   await Promise.all(scene.clients.map(loop))
+  isOver = true
   clearInterval(sampling)
-  return { asked, seconds: seconds(), milliseconds, byStatus, memory }
+  await watching
+  return { asked, seconds: seconds(), milliseconds, byStatus, resident, held }
 }
 
 const quantile = (values: readonly number[], share: number): number =>
@@ -150,28 +162,28 @@ const row = (name: string, ...columns: (string | number)[]): void =>
 
 const fixed = (value: number): string => value.toFixed(1)
 
-const lowsOf = (samples: readonly Sample[], seconds: number): Sample[] => {
-  const stretches = Map.groupBy(samples, ({ x }) => Math.floor((x / seconds) * STRETCHES))
-  return Array.from(stretches.values(), (stretch) => stretch.reduce((low, one) => (one.y < low.y ? one : low)))
-}
-
-/** Whether memory rose after the warm-up by more than is tolerated and more than chance explains. */
-const judgeMemory = (memory: readonly Sample[], seconds: number): boolean => {
+/** Whether what is held rose after the warm-up, by more than is tolerated and by more than chance explains. */
+const judgeMemory = ({ resident, held, seconds }: Awaited<ReturnType<typeof run>>): boolean => {
   const from = seconds * WARM_UP_SHARE
-  const after = lowsOf(memory, seconds).filter(({ x }) => x >= from)
+  const after = held.filter(({ x }) => x >= from)
   const { slope, slopeError, at } = fitLine(after)
   const rise = (slope * (seconds - from)) / at(from)
   const grew = rise > TOLERATED_RISE && slope > 2 * slopeError
+  const residentAt = (moment: number) => fixed(resident.find(({ x }) => x >= moment)?.y ?? resident.at(-1)?.y ?? 0)
   console.log(
-    `\nMemory (RSS): ${fixed(memory[0]?.y ?? 0)} MB at the start, ${fixed(at(from))} after the warm-up of ${fixed(from)} s, ${fixed(at(seconds))} at the end; peak ${fixed(Math.max(...memory.map(({ y }) => y)))}`,
+    `\nResident: ${residentAt(0)} MB at the start, ${residentAt(from)} after the warm-up of ${fixed(from)} s, ${residentAt(seconds)} at the end, ${fixed(Math.max(...resident.map(({ y }) => y)))} at most`,
   )
   console.log(
-    `Line through the lows of ${after.length} stretches: ${(slope * 60).toFixed(1)} ± ${(slopeError * 120).toFixed(1)} MB a minute, ${fixed(rise * 100)} % over the run. Memory ${grew ? 'GREW' : 'did not grow'} (more than ${TOLERATED_RISE * 100} % and more than chance counts as growth).`,
+    `Held after collecting: ${fixed(at(from))} MB after the warm-up, ${fixed(at(seconds))} at the end; a line through ${after.length} samples rises by ${(slope * 60).toFixed(2)} ± ${(slopeError * 120).toFixed(2)} MB a minute.`,
+  )
+  console.log(
+    `Memory ${grew ? 'GREW' : 'did not grow'} after the warm-up (${fixed(rise * 100)} %; more than ${TOLERATED_RISE * 100} %, and more than chance, counts as growth).`,
   )
   return grew
 }
 
-const report = ({ asked, seconds, milliseconds, byStatus, memory }: Awaited<ReturnType<typeof run>>): boolean => {
+const report = (result: Awaited<ReturnType<typeof run>>): boolean => {
+  const { asked, seconds, milliseconds, byStatus } = result
   const all = [...milliseconds.values()].flat()
   console.log(
     `${asked} calls by ${CLIENTS} clients in ${fixed(seconds)} s: ${Math.round(asked / seconds)} a second, on ${availableParallelism()} cores that the clients share with the server\n`,
@@ -184,18 +196,21 @@ const report = ({ asked, seconds, milliseconds, byStatus, memory }: Awaited<Retu
       .map(([status, count]) => `${status}: ${count}`)
       .join(', ')}`,
   )
-  const grew = judgeMemory(memory, seconds)
+  const grew = judgeMemory(result)
   const broken = Object.entries(byStatus).filter(([status]) => !/^[234]/.test(status))
   if (broken.length > 0) console.log(`Answers that must not be: ${JSON.stringify(Object.fromEntries(broken))}`)
   return !grew && broken.length === 0
 }
 
-process.env.NODE_OPTIONS = SERVER_HEAP
+const inspectorPort = await freePort()
+process.env.NODE_OPTIONS = `--inspect=127.0.0.1:${inspectorPort}`
 const product = await startProduct()
+const memory = await watchHeldMemory(inspectorPort)
 try {
   const scene = await setTheScene(product)
-  if (!report(await run(product, scene))) process.exitCode = 1
+  if (!report(await run(product, scene, memory.read))) process.exitCode = 1
 } finally {
+  memory.close()
   await product.stop()
   rmSync(product.directory, { recursive: true, force: true })
 }

@@ -88,9 +88,8 @@ const judgeSuccess = (
   // A session that is over can still be ended, for good.
   const isOpen = operation.access === 'instance' || name === 'POST /api/logout'
   if (!isOpen && !may.includes(operation.access)) found.push('is for somebody else')
-  const foreign = tenant === 'ana' ? 'bob' : 'ana'
-  if (operation.access === 'tenant' && world.pools.of(`agents of ${foreign}`).some((id) => request.target.includes(id)))
-    found.push('crosses tenants')
+  const foreign = tenant === null ? [] : world.pools.of(`agents of ${tenant === 'ana' ? 'bob' : 'ana'}`)
+  if (operation.access === 'tenant' && foreign.some((id) => request.target.includes(id))) found.push('crosses tenants')
   return found
 }
 
