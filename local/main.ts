@@ -53,6 +53,8 @@ const start = async (directory: string, port: number): Promise<() => Promise<voi
   const log = openSync(join(directory, 'vestibule.log'), 'a', 0o600)
   const logger = createLogger({ write: (line) => void writeSync(log, line) })
   const aws = await createEmbeddedAws({ directory, clock: systemClock })
+  // The data has one user, so whoever held messages before is dead.
+  aws.releaseReceived()
   const site = createSite(await buildSiteIfMissing())
   const product = await createProduct({
     aws,

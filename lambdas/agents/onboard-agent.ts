@@ -214,8 +214,12 @@ export const onboardAgent = async (
   if (first === null || reopened === null || openValue(keys, 'idempotency', deps.stage, reopened) !== content) {
     return fail({ reason: 'idempotency_mismatch' })
   }
-  if (first.answer !== undefined) return ok(first.answer)
   const begun = await deps.agents.read(tenant.tenantId, first.agentId)
+  if (first.answer !== undefined) {
+    // The request for the machine comes after the answer was written down, and may have been what a crash cut off.
+    if (begun?.status === 'requested') await deps.requests.put(begun, 'launch')
+    return ok(first.answer)
+  }
   if (begun === null) return fail({ reason: 'idempotency_mismatch' })
   return finish(deps, begun, input)
 }

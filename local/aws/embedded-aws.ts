@@ -131,6 +131,7 @@ export const createEmbeddedAws = async ({
     issuerKeys: sts.published,
     proofIssuer: sts.issuer,
     machines: ec2,
+    releaseReceived: queues.releaseReceived,
     sweepExpired: dynamodb.sweepExpired,
     database,
     close: () => database.close(),

@@ -187,7 +187,12 @@ export const createQueues = (
     },
   }
 
-  return { sqs, eventBridge, publish }
+  /** Gives back what was received and not deleted: whoever held it is known to be gone. */
+  const releaseReceived = (): void => {
+    database.run('UPDATE sqs_message SET visible_at = ? WHERE receipt IS NOT NULL', clock.now().getTime())
+  }
+
+  return { sqs, eventBridge, publish, releaseReceived }
 }
 
 export type Queues = ReturnType<typeof createQueues>

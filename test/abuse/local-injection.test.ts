@@ -212,7 +212,7 @@ describe('kill -9', () => {
         answered.push(again.body.agent.id)
         await expect
           .poll(async () => (await ana.get(`/api/agents/${again.body.agent.id}`)).body.agent.status, {
-            timeout: 20_000,
+            timeout: 40_000,
             interval: 200,
           })
           .toBe('ready')
@@ -223,7 +223,7 @@ describe('kill -9', () => {
     } finally {
       await product.stop()
     }
-  }, 90_000)
+  }, 240_000)
 })
 
 describe('text that people type', () => {
