@@ -1,4 +1,8 @@
 import { once } from 'node:events'
+import * as z from 'zod'
+
+/** What the protocol's Runtime.getHeapUsage tells, in bytes; older inspectors leave buffers out. */
+const HeapUsage = z.object({ usedSize: z.number(), backingStorageSize: z.number().default(0) })
 
 /**
  * What another Node.js process holds once its collector has been made to do its work, in megabytes: heap and buffers, by the
@@ -10,14 +14,14 @@ export const watchHeldMemory = async (inspectorPort: number) => {
   ).json()
   const socket = new WebSocket(list[0]?.webSocketDebuggerUrl ?? '')
   await once(socket, 'open')
-  const waiting = new Map<number, (result: any) => void>()
+  const waiting = new Map<number, (result: unknown) => void>()
   let calls = 0
   socket.addEventListener('message', ({ data }) => {
     const { id, result } = JSON.parse(String(data))
     waiting.get(id)?.(result)
     waiting.delete(id)
   })
-  const call = (method: string): Promise<any> =>
+  const call = (method: string): Promise<unknown> =>
     new Promise((resolve) => {
       calls += 1
       waiting.set(calls, resolve)
@@ -26,7 +30,7 @@ export const watchHeldMemory = async (inspectorPort: number) => {
   return {
     read: async (): Promise<number> => {
       await call('HeapProfiler.collectGarbage')
-      const { usedSize, backingStorageSize = 0 } = await call('Runtime.getHeapUsage')
+      const { usedSize, backingStorageSize } = HeapUsage.parse(await call('Runtime.getHeapUsage'))
       return (usedSize + backingStorageSize) / 1024 ** 2
     },
     close: () => socket.close(),

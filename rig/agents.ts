@@ -1,7 +1,10 @@
+import type * as z from 'zod/mini'
+import { AgentAnswer, type AgentBody } from '../lambdas/contract/agents.ts'
+import { AuditPage } from '../lambdas/contract/audit.ts'
 import { AgentId, TenantId } from '../lambdas/contract/ids.ts'
 import { agentSecretName } from '../lambdas/contract/names.ts'
 import { LOCAL_STAGE } from '../local/installation.ts'
-import type { Browser, Reply } from '../test/support/browser.ts'
+import { type Browser, must } from '../test/support/browser.ts'
 import { eventually } from './eventually.ts'
 import type { Machine } from './machine.ts'
 import type { Rig } from './rig.ts'
@@ -14,11 +17,6 @@ export const PLANTED = {
   slackAppToken: 'xapp-1-PlantedInTheRig0-Qq4rS7aX9zC3vB6n',
 }
 
-export const must = (reply: Reply, status: number, what: string): any => {
-  if (reply.status !== status) throw new Error(`${what} answered ${reply.status}: ${reply.text}`)
-  return reply.body
-}
-
 /** An agent of a tenant, and the machine that runs it now. */
 export interface RigAgent {
   id: string
@@ -26,8 +24,8 @@ export interface RigAgent {
   machine: () => Machine
 }
 
-export const readAgent = async ({ tenant, id }: Pick<RigAgent, 'tenant' | 'id'>): Promise<any> =>
-  must(await tenant.get(`/api/agents/${id}`), 200, 'read an agent').agent
+export const readAgent = async ({ tenant, id }: Pick<RigAgent, 'tenant' | 'id'>): Promise<AgentBody> =>
+  AgentAnswer.parse(must(await tenant.get(`/api/agents/${id}`), 200, 'read an agent')).agent
 
 /** Hands over credentials as the site does. Its machine comes up by itself. */
 export const onboard = async (
@@ -39,7 +37,7 @@ export const onboard = async (
   const id: string = agent.id
   const machineId = await eventually(`${input.name} has a machine`, 20, async () => {
     const { instance } = await readAgent({ tenant, id })
-    return instance === undefined ? null : String(instance.id)
+    return instance === undefined ? null : instance.id
   })
   return { id, tenant, machine: () => hypervisor.machine(machineId) }
 }
@@ -62,12 +60,14 @@ export const reach = async (agent: RigAgent, status: string, seconds = 60): Prom
   return steps
 }
 
+export type TrailEvent = z.infer<typeof AuditPage>['events'][number]
+
 /** Everything in the trail of a tenant, the newest first. */
-export const readTrail = async (tenant: Browser): Promise<any[]> => {
-  const events: any[] = []
+export const readTrail = async (tenant: Browser): Promise<TrailEvent[]> => {
+  const events: TrailEvent[] = []
   let cursor = ''
   do {
-    const page = must(await tenant.get(`/api/audit${cursor}`), 200, 'the trail')
+    const page = AuditPage.parse(must(await tenant.get(`/api/audit${cursor}`), 200, 'the trail'))
     events.push(...page.events)
     cursor = page.nextCursor === undefined ? '' : `?cursor=${encodeURIComponent(page.nextCursor)}`
   } while (cursor !== '')

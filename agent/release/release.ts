@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
-import { chmodSync, copyFileSync, createReadStream, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import { create } from 'tar'
 import { sha256Hex } from '../../lambdas/core/digest.ts'
+import { hashFile } from '../hash-file.ts'
 
 /** What machines can be. */
 export const PLATFORMS = ['linux-arm64', 'linux-x64'] as const
@@ -23,12 +22,6 @@ export interface Release {
   id: string
   /** The folder that holds `release.txt` and `bundle.tar.gz`. */
   folder: string
-}
-
-const hashFile = async (path: string): Promise<string> => {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
 }
 
 /** Both programs of ours, each one file with all its packages inside. */

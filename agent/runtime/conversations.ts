@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { parseJson } from '../../lambdas/core/json.ts'
-import { writeAtomically } from './atomic-file.ts'
+import { writeAtomically } from '../atomic-file.ts'
 import type { Message } from './slack-message.ts'
 
 const Record = z.strictObject({

@@ -1,5 +1,5 @@
 import type { AgentNotice } from '../../lambdas/contract/instance.ts'
-import { writeAtomically } from './atomic-file.ts'
+import { writeAtomically } from '../atomic-file.ts'
 
 /** What the supervisor passes on to the control plane. */
 export interface RuntimeStatus {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access, chmod, open, readFile, rename, writeFile } from 'node:fs/promises'
+import { access, open, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import * as z from 'zod/mini'
 import { AgentNotice } from '../../lambdas/contract/instance.ts'
@@ -47,13 +47,6 @@ export const readIfThere = async (path: string): Promise<string | null> => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
     throw error
   }
-}
-
-/** A reader sees the old text or the new one, never a part. */
-export const replaceFile = async (path: string, text: string, mode = 0o600): Promise<void> => {
-  await writeFile(`${path}.new`, text, { mode })
-  await chmod(`${path}.new`, mode)
-  await rename(`${path}.new`, path)
 }
 
 /**

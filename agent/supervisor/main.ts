@@ -5,10 +5,11 @@ import { AgentId } from '../../lambdas/contract/ids.ts'
 import { supportPrincipal } from '../../lambdas/contract/support.ts'
 import { systemClock } from '../../lambdas/core/clock.ts'
 import { createLogger, whereThrown } from '../../lambdas/core/logger.ts'
+import { writeAtomically } from '../atomic-file.ts'
 import { createMachineAws } from './aws.aws.ts'
 import { createControlPlane } from './control-plane.ts'
 import { createCredentialsFile } from './credentials-file.ts'
-import { forbidMetadata, isActive, ownerOf, readAgentStatus, replaceFile, systemctl } from './machine.ts'
+import { forbidMetadata, isActive, ownerOf, readAgentStatus, systemctl } from './machine.ts'
 import { createReleaseReader } from './release.ts'
 import { createSupervisor } from './supervise.ts'
 import { createSupportAccess } from './support-access.ts'
@@ -43,7 +44,7 @@ const supervisor = createSupervisor({
     principal: supportPrincipal(AgentId.parse(instructions.agentId)),
     clock: systemClock,
   }),
-  enrolment: { isNoted: async () => existsSync(ENROLLED), note: () => replaceFile(ENROLLED, '') },
+  enrolment: { isNoted: async () => existsSync(ENROLLED), note: async () => writeAtomically(ENROLLED, '') },
   clock: systemClock,
   logger,
 })

@@ -1,20 +1,12 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { sha256Hex } from '../../lambdas/core/digest.ts'
+import { hashFile } from '../hash-file.ts'
 
 /** The list of a release and its signature; they lie beside the files and are not in the list. */
 const LIST = 'release.txt'
 const SIGNATURE = 'release.sig'
 const FILE_LINE = /^[0-9a-f]{64} {2}/
-
-const hashFile = async (path: string): Promise<string> => {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
-}
 
 /**
  * Reads what is installed as it is now: the release's own list with each file's line made anew. Its SHA-256 is that of the

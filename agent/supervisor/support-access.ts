@@ -2,7 +2,8 @@ import { access, chmod, mkdir, readFile, rm } from 'node:fs/promises'
 import { existsSync, readFileSync } from 'node:fs'
 import type { SupportSessionReport } from '../../lambdas/contract/instance.ts'
 import type { Clock } from '../../lambdas/core/clock.ts'
-import { holds, isActive, readIfThere, replaceFile, run, systemctl } from './machine.ts'
+import { writeAtomically } from '../atomic-file.ts'
+import { holds, isActive, readIfThere, run, systemctl } from './machine.ts'
 import { parseJournal, readSessions, SessionMemory } from './support-sessions.ts'
 
 export const SUPPORT_USER = 'support'
@@ -82,9 +83,9 @@ export const createSupportAccess = ({ principal, clock }: { principal: string; c
       // Read as the user that logs in.
       await chmod(FOLDER, 0o755)
       // sshd reads both at each login, so a change needs no restart.
-      await replaceFile(`${FOLDER}/trusted_cas`, `${trustedCas.join('\n')}\n`, 0o644)
-      await replaceFile(`${FOLDER}/principals`, `${principal}\n`, 0o644)
-      await replaceFile(`${FOLDER}/sshd_config`, sshdConfig(FOLDER, HOST_KEY), 0o644)
+      writeAtomically(`${FOLDER}/trusted_cas`, `${trustedCas.join('\n')}\n`, 0o644)
+      writeAtomically(`${FOLDER}/principals`, `${principal}\n`, 0o644)
+      writeAtomically(`${FOLDER}/sshd_config`, sshdConfig(FOLDER, HOST_KEY), 0o644)
       if (!(await isActive(UNIT))) await systemctl('start', UNIT)
     },
 
@@ -102,7 +103,7 @@ export const createSupportAccess = ({ principal, clock }: { principal: string; c
       return readSessions(memory, parseJournal(text), { bootId, at: clock.now(), isAlive: isSshd })
     },
 
-    remember: (memory: SessionMemory): Promise<void> => replaceFile(MEMORY, JSON.stringify(memory)),
+    remember: async (memory: SessionMemory): Promise<void> => writeAtomically(MEMORY, JSON.stringify(memory)),
   }
 }
 

@@ -1,6 +1,7 @@
-import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
-import { callAws, tryAws } from '../aws/errors.aws.ts'
+import { tryAws } from '../aws/errors.aws.ts'
+import { queryAll } from '../aws/paging.aws.ts'
 import { ARCHIVE_PARTITION, archiveCursorKey, archiveSeenKey } from '../contract/names.ts'
 import { type ChainHead, genesisOf } from './chain.ts'
 
@@ -40,23 +41,16 @@ export const createArchiveCursors = (deps: { dynamo: DynamoDBDocumentClient; dir
   return {
     /** Every chain that is known, and up to when new ones were looked for; an empty text where they never were. */
     readAll: async (): Promise<{ cursors: ArchiveCursor[]; seenUntil: string }> => {
-      const rows: Record<string, unknown>[] = []
-      let startKey: Record<string, unknown> | undefined
-      do {
-        const { Items, LastEvaluatedKey } = await callAws('dynamodb', () =>
-          dynamo.send(
-            new QueryCommand({
-              TableName: directoryTable,
-              ConsistentRead: true,
-              KeyConditionExpression: 'pk = :archive',
-              ExpressionAttributeValues: { ':archive': ARCHIVE_PARTITION },
-              ExclusiveStartKey: startKey,
-            }),
-          ),
-        )
-        rows.push(...(Items ?? []))
-        startKey = LastEvaluatedKey
-      } while (startKey !== undefined)
+      const rows = await queryAll(
+        dynamo,
+        {
+          TableName: directoryTable,
+          ConsistentRead: true,
+          KeyConditionExpression: 'pk = :archive',
+          ExpressionAttributeValues: { ':archive': ARCHIVE_PARTITION },
+        },
+        (row) => row,
+      )
       const seen = rows.find(({ sk }) => sk === archiveSeenKey.sk)
       return {
         cursors: rows.filter((row) => row !== seen).map((row) => StoredCursor.parse(row)),

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
-import { ActorKind, AuditAction } from '../contract/audit.ts'
+import { ActorKind } from '../contract/audit.ts'
 import { auditSegmentName } from '../contract/names.ts'
 import { parseJson } from '../core/json.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import { type AuditEvent, type ChainBreak, type ChainHead, findChainBreak, sortDetail } from './chain.ts'
+import { eventFields } from './stored.ts'
 
 /** Pure: no I/O, no clock. A segment is a run of one chain's events as JSON lines, under a line that says where it goes on from. */
 
@@ -49,16 +50,9 @@ export const composeSegment = (chain: string, start: ChainHead, events: readonly
 }
 
 const SegmentEvent = z.strictObject({
-  chain: z.string(),
+  ...eventFields,
   sequence: z.int(),
-  id: z.string(),
-  at: z.string(),
   actor: z.strictObject({ kind: ActorKind, id: z.string() }),
-  action: AuditAction,
-  target: z.string(),
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-  previousHash: z.string(),
-  hash: z.string(),
 })
 const SegmentLink = z.object({ to: z.int() })
 

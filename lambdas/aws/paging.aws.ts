@@ -63,3 +63,21 @@ export const queryIndexPage = <T>(
     page,
     parse,
   )
+
+/** Every row of a query, in its order. For partitions that are known to stay small. */
+export const queryAll = async <T>(
+  dynamo: DynamoDBDocumentClient,
+  input: QueryCommandInput,
+  parse: (item: Record<string, unknown>) => T,
+): Promise<T[]> => {
+  const items: T[] = []
+  let startKey: Record<string, unknown> | undefined
+  do {
+    const page = await callAws('dynamodb', () =>
+      dynamo.send(new QueryCommand({ ...input, ExclusiveStartKey: startKey })),
+    )
+    items.push(...(page.Items ?? []).map(parse))
+    startKey = page.LastEvaluatedKey
+  } while (startKey !== undefined)
+  return items
+}

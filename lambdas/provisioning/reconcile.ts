@@ -86,7 +86,8 @@ const takeUpLost = async (deps: ProvisioningDeps): Promise<Agent[]> => {
 
 /**
  * Looks at every agent that has something due: goes on with what a crash or a lost event left, and ends with a reason what
- * took too long. Who waits in the line for machines is left to it, unless the line has passed them by. Safe to run beside itself; neither one agent's trouble nor many agents at once keep the others waiting.
+ * took too long. Who waits in the line for machines is left to it, unless the line has passed them by. Safe to run beside
+ * itself; neither one agent's trouble nor many agents at once keep the others waiting.
  */
 export const reconcile = async (deps: ProvisioningDeps): Promise<{ looked: number; failed: number }> => {
   const endsAt = addSeconds(deps.clock.now(), PASS_SECONDS)

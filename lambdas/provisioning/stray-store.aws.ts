@@ -3,11 +3,11 @@ import {
   type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
-  QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
+import { queryAll } from '../aws/paging.aws.ts'
 import type { WriteAction } from '../aws/transact.aws.ts'
 import { STRAY_SWEEP_SECONDS } from '../contract/facts.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
@@ -83,26 +83,17 @@ export const createStrayStore = (deps: {
       return due !== undefined && (await claim(due, now)) ? due : null
     },
 
-    listMarked: async (kind: StrayKind): Promise<Stray[]> => {
-      const marked: Stray[] = []
-      let startKey: Record<string, unknown> | undefined
-      do {
-        const page = await callAws('dynamodb', () =>
-          dynamo.send(
-            new QueryCommand({
-              TableName: agentsTable,
-              ConsistentRead: true,
-              KeyConditionExpression: 'pk = :pk',
-              ExpressionAttributeValues: { ':pk': strayPartition(kind) },
-              ExclusiveStartKey: startKey,
-            }),
-          ),
-        )
-        marked.push(...(page.Items ?? []).map((item) => StoredStray.parse(item)))
-        startKey = page.LastEvaluatedKey
-      } while (startKey !== undefined)
-      return marked
-    },
+    listMarked: (kind: StrayKind): Promise<Stray[]> =>
+      queryAll(
+        dynamo,
+        {
+          TableName: agentsTable,
+          ConsistentRead: true,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': strayPartition(kind) },
+        },
+        (item) => StoredStray.parse(item),
+      ),
 
     mark: (stray: Stray): Promise<boolean> => put(stray, 'attribute_not_exists(pk)'),
 

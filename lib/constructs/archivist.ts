@@ -1,6 +1,4 @@
 import { Duration } from 'aws-cdk-lib'
-import * as events from 'aws-cdk-lib/aws-events'
-import * as targets from 'aws-cdk-lib/aws-events-targets'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
@@ -10,6 +8,7 @@ import type { DeployConfig } from '../config.ts'
 import type { Place } from '../rights/place.ts'
 import { archivistRights } from '../rights/workers.ts'
 import type { DataStack } from '../stacks/data.ts'
+import { runRegularly } from './run-regularly.ts'
 import { ServiceFunction } from './service-function.ts'
 import { createDeadLetters } from './work-queue.ts'
 
@@ -36,9 +35,10 @@ export const addArchivist = (
     },
     rights: archivistRights(data, place, deadLetters),
   })
-  new events.Rule(scope, 'ArchiveRegularly', {
-    schedule: events.Schedule.rate(Duration.minutes(ARCHIVE_EVERY_MINUTES)),
-    targets: [new targets.LambdaFunction(fn.handler, { deadLetterQueue: deadLetters, retryAttempts: 0 })],
+  runRegularly(scope, 'ArchiveRegularly', {
+    every: Duration.minutes(ARCHIVE_EVERY_MINUTES),
+    handler: fn.handler,
+    deadLetters,
   })
   return { fn, deadLetters }
 }

@@ -12,6 +12,7 @@ import type { DeployConfig } from '../config.ts'
 import type { Place } from '../rights/place.ts'
 import { mailerRights } from '../rights/workers.ts'
 import type { DataStack } from '../stacks/data.ts'
+import { runRegularly } from './run-regularly.ts'
 import { ServiceFunction } from './service-function.ts'
 import { createDeadLetters, WorkQueue } from './work-queue.ts'
 
@@ -79,9 +80,6 @@ export const addMailer = (
     },
     targets: [new targets.SqsQueue(queue, { deadLetterQueue: deadLetters })],
   })
-  new events.Rule(scope, 'MailEveryMinute', {
-    schedule: events.Schedule.rate(Duration.minutes(1)),
-    targets: [new targets.LambdaFunction(fn.handler, { deadLetterQueue: unsent, retryAttempts: 0 })],
-  })
+  runRegularly(scope, 'MailEveryMinute', { every: Duration.minutes(1), handler: fn.handler, deadLetters: unsent })
   return { fn, deadLetters: [deadLetters, unsent] }
 }

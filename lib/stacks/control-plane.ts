@@ -20,6 +20,7 @@ import type { DeployConfig } from '../config.ts'
 import { addArchivist } from '../constructs/archivist.ts'
 import { addMailer } from '../constructs/mailer.ts'
 import { readOutputsAtDeploy } from '../constructs/weak-references.ts'
+import { runRegularly } from '../constructs/run-regularly.ts'
 import { ServiceFunction } from '../constructs/service-function.ts'
 import { createDeadLetters, WorkQueue } from '../constructs/work-queue.ts'
 import { instanceRights } from '../rights/instance.ts'
@@ -285,10 +286,7 @@ export class ControlPlaneStack extends Stack {
       environment: this.launching(network, web),
       rights: reconcilerRights(this.#data, network, this.#place, { deadLetters, amiId: this.#amiId }),
     })
-    new events.Rule(this, 'EveryMinute', {
-      schedule: events.Schedule.rate(Duration.minutes(1)),
-      targets: [new targets.LambdaFunction(reconciler.handler, { deadLetterQueue: deadLetters, retryAttempts: 0 })],
-    })
+    runRegularly(this, 'EveryMinute', { every: Duration.minutes(1), handler: reconciler.handler, deadLetters })
     this.functions.push(reconciler)
     this.deadLetters.push(deadLetters)
   }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
-import type { Browser } from '../../test/support/browser.ts'
+import { type Browser, must } from '../../test/support/browser.ts'
 import { createHarness } from '../../test/support/harness.ts'
-import { must, PLANTED } from '../agents.ts'
+import { PLANTED } from '../agents.ts'
 import type { Report } from '../report.ts'
 
 const TENANTS = 5

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { must, PLANTED } from '../agents.ts'
+import { PLANTED } from '../agents.ts'
+import { must } from '../../test/support/browser.ts'
 import { askAgent } from '../ask-agent.ts'
 import { eventually } from '../eventually.ts'
 import type { Rig } from '../rig.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { must, readTrail, type RigAgent } from '../agents.ts'
-import type { Browser } from '../../test/support/browser.ts'
+import { readTrail, type RigAgent, type TrailEvent } from '../agents.ts'
+import { type Browser, must } from '../../test/support/browser.ts'
 import { vestibuleSsh } from '../command-line.ts'
 import { connectsTo } from '../connections.ts'
 import { createEngineer, type Engineer, REASON, type SshIdentity } from '../engineer.ts'
@@ -109,7 +109,7 @@ const checkReach = async ({ report }: Rig, engineer: Engineer, ana: RigAgent): P
   })
 }
 
-const eventOf = (tenant: RigAgent['tenant'], action: string, fits: (event: any) => boolean = () => true) =>
+const eventOf = (tenant: RigAgent['tenant'], action: string, fits: (event: TrailEvent) => boolean = () => true) =>
   eventually(`${action} in the trail`, TOLD_SECONDS, async () => {
     const trail = await readTrail(tenant)
     return trail.find((event) => event.action === action && fits(event)) ?? null
@@ -120,7 +120,7 @@ const checkTrail = async ({ report }: Rig, ana: RigAgent): Promise<void> => {
     const issued = await eventOf(ana.tenant, 'support.certificate_issued')
     assert.equal(issued.actor.kind, 'support')
     assert.equal(issued.detail.reason, REASON)
-    assert.ok(Date.parse(issued.detail.until) > Date.parse(issued.at))
+    assert.ok(Date.parse(String(issued.detail.until)) > Date.parse(issued.at))
     const opened = await eventOf(ana.tenant, 'support.session_opened', ({ detail }) => detail.known === true)
     assert.equal(opened.detail.reason, REASON)
     assert.equal(opened.detail.engineerId, issued.actor.id)

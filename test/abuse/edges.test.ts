@@ -53,7 +53,10 @@ describe.each(ADAPTERS)('what a client may meet, over %s', (adapter) => {
     const requested = (await ana.get('/api/audit')).body.events.filter(
       ({ action }: { action: string }) => action === 'agent.onboarded',
     )
-    expect(requested.map(({ detail }: any) => detail.supportAccess)).toEqual([false, true])
+    expect(requested.map(({ detail }: { detail: { supportAccess: boolean } }) => detail.supportAccess)).toEqual([
+      false,
+      true,
+    ])
     for (const wrong of [null, '', 'no', 'true', 0, 1, [], {}]) {
       const refused = await ana.post('/api/agents', { ...BODY, name: 'C', supportAccess: wrong })
       const switched = await ana.put(`/api/agents/${made.body.agent.id}/support-access`, { enabled: wrong })
@@ -80,7 +83,7 @@ describe.each(ADAPTERS)('what a client may meet, over %s', (adapter) => {
     for (const [name, { body, query }] of Object.entries(operations as Record<string, Operation>)) {
       const [method = '', path = ''] = name.split(' ')
       if (path === '/api/logout') continue
-      const fieldsOf = (schema: any): string[] =>
+      const fieldsOf = (schema: { properties?: object }): string[] =>
         Object.entries(schema.properties ?? {}).flatMap(([field, inner]) => [field, ...fieldsOf(inner)])
       const schemas = [query, ...(body === null ? [] : [body])]
       const fields = schemas.flatMap((one) => fieldsOf(z.toJSONSchema(one, { unrepresentable: 'any', io: 'input' })))

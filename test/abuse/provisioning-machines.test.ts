@@ -8,6 +8,7 @@ import { AwsFault, type AwsCall, type CallHook } from '../../local/aws/service.t
 import { ORIGIN } from '../support/browser.ts'
 import { createCrash } from '../support/crash.ts'
 import { ADAPTERS, createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
+import { listMachines, liveMachines } from '../support/machine.ts'
 
 const BODY = { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } }
 
@@ -22,13 +23,6 @@ const withTenant = async (options: Parameters<typeof createHarness>[0] = {}) => 
 
 const onboard = async (ana: Awaited<ReturnType<typeof withTenant>>['ana'], body: object = BODY): Promise<string> =>
   (await ana.post('/api/agents', body)).body.agent.id
-
-const machines = (house: Harness) =>
-  house.aws.database
-    .all('SELECT id, state, groups, parameters FROM ec2_instance')
-    .map((row) => ({ id: String(row.id), state: String(row.state), parameters: String(row.parameters) }))
-
-const alive = (house: Harness) => machines(house).filter(({ state }) => state !== 'terminated')
 
 /** Reconciling without the queue, machines going on as they would: as if every event were lost. */
 const reconcileFor = async (house: Harness, minutes: number) => {
@@ -62,13 +56,13 @@ describe('the launch', () => {
     crash.arm(6, 'after')
     void dying.work()
     await expect.poll(crash.isDead, { interval: 1 }).toBe(true)
-    expect(machines(house)).toEqual([])
+    expect(listMachines(house)).toEqual([])
     house.aws.database.run('DELETE FROM sqs_message')
 
     await reconcileFor(house, 15)
 
     expect((await agent(id)).status).toBe('ready')
-    expect(alive(house)).toHaveLength(1)
+    expect(liveMachines(house)).toHaveLength(1)
   })
 
   it('PRV-13 does nothing for a request that was tampered with, and says so', async () => {
@@ -92,7 +86,7 @@ describe('the launch', () => {
       [provisionRequestKey('delete', tenantId, id as never, honest.requestId), JSON.stringify(honest)],
       ['requests/launch/elsewhere.json', JSON.stringify(honest)],
     ]
-    const before = JSON.stringify([machines(house), (await ana.get('/api/agents')).body])
+    const before = JSON.stringify([listMachines(house), (await ana.get('/api/agents')).body])
     const { calls, hook } = recordCalls()
     const worker = await createHarness({ aws: house.aws, clock: house.clock, seed: 'worker', hook })
 
@@ -107,7 +101,7 @@ describe('the launch', () => {
     expect(worker.logs.filter((line) => line.includes('event is not usable'))).toHaveLength(forgeries.length)
     const dead = house.aws.database.all("SELECT queue FROM sqs_message WHERE queue LIKE '%dead'")
     expect(dead).toHaveLength(forgeries.length)
-    expect(JSON.stringify([machines(house), (await ana.get('/api/agents')).body])).toBe(before)
+    expect(JSON.stringify([listMachines(house), (await ana.get('/api/agents')).body])).toBe(before)
   })
 
   it('EC2-02 repeats a try byte for byte though the settings changed in between', async () => {
@@ -136,7 +130,7 @@ describe('the launch', () => {
     expect(runs.length).toBeGreaterThan(1)
     expect(new Set(runs).size).toBe(1)
     expect((await agent(id)).status).toBe('ready')
-    expect(machines(house)).toHaveLength(1)
+    expect(listMachines(house)).toHaveLength(1)
   })
 
   it('EC2-03 tries anew, with another token, after the machine was terminated', async () => {
@@ -157,7 +151,7 @@ describe('the launch', () => {
     expect(tokens).toHaveLength(2)
     expect(new Set(tokens).size).toBe(2)
     expect((await agent(id)).status).toBe('ready')
-    expect(alive(house)).toHaveLength(1)
+    expect(liveMachines(house)).toHaveLength(1)
   })
 
   it('EC2-04 launches no second machine while EC2 does not show the first', async () => {
@@ -180,7 +174,7 @@ describe('the launch', () => {
 
     expect(calls.filter(({ operation }) => operation === 'RunInstances')).toHaveLength(1)
     expect((await agent(id)).status).toBe('ready')
-    expect(machines(house)).toHaveLength(1)
+    expect(listMachines(house)).toHaveLength(1)
   })
 
   it('EC2-05 leaves no machine behind when it dies before it has written one down', async () => {
@@ -198,13 +192,13 @@ describe('the launch', () => {
     })
     void dying.work()
     await expect.poll(crash.isDead, { interval: 1 }).toBe(true)
-    expect([(await agent(id)).status, machines(house).length]).toEqual(['launching', 1])
+    expect([(await agent(id)).status, listMachines(house).length]).toEqual(['launching', 1])
     house.aws.database.run('DELETE FROM sqs_message')
 
     await reconcileFor(house, 15)
 
     expect((await agent(id)).status).toBe('ready')
-    expect(alive(house).map((machine) => machine.id)).toEqual([(await agent(id)).instance.id])
+    expect(liveMachines(house).map((machine) => machine.id)).toEqual([(await agent(id)).instance.id])
   })
 
   it('EC2-06 spares whatever is not its own, and what is only slow', async () => {
@@ -236,13 +230,13 @@ describe('the launch', () => {
     await house.work()
     await house.reconcile()
 
-    expect(machines(house).filter(({ state }) => state === 'running' || state === 'pending')).toHaveLength(5)
+    expect(listMachines(house).filter(({ state }) => state === 'running' || state === 'pending')).toHaveLength(5)
     expect((await agent(id)).status).toBe('ready')
     expect(['launching', 'booting']).toContain((await agent(next)).status)
     await ana.del(`/api/agents/${id}`)
     await house.settle()
     expect(
-      machines(house)
+      listMachines(house)
         .filter(({ id: machineId }) => machineId in foreign)
         .map(({ state }) => state),
     ).toEqual(['running', 'running', 'running'])
@@ -343,7 +337,7 @@ describe('clocks that differ', () => {
       'booting',
       'ready',
     ])
-    expect(alive(house)).toHaveLength(1)
+    expect(liveMachines(house)).toHaveLength(1)
     const { code } = await house.invite(admin, { email: 'new@example.com', expiresInHours: 1 })
     house.clock.advanceSeconds(3_600 - 301)
     for (const one of [early, house, late])

@@ -4,6 +4,7 @@ import { agentSecretName } from '../../lambdas/contract/names.ts'
 import { AwsFault } from '../../local/aws/service.ts'
 import { createCrash } from '../support/crash.ts'
 import { createHarness, CREDENTIALS, type Harness, PASSWORD } from '../support/harness.ts'
+import { listMachines, liveMachines } from '../support/machine.ts'
 
 const EMAIL = 'ana@example.com'
 const BODY = { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } }
@@ -15,13 +16,6 @@ const withTenant = async (options: Parameters<typeof createHarness>[0] = {}) => 
   const tenantId = (await ana.get('/api/session')).body.tenant.id
   return { house, admin, ana, tenantId }
 }
-
-const machines = (house: Harness) =>
-  house.aws.database
-    .all('SELECT id, state, groups FROM ec2_instance')
-    .map((row) => ({ id: String(row.id), state: String(row.state), groups: JSON.parse(String(row.groups)) }))
-
-const alive = (house: Harness) => machines(house).filter(({ state }) => state !== 'terminated')
 
 /** Hours of reconciling, machines going on as they would, but no queue: as if every event were lost. */
 const reconcileFor = async (house: Harness, minutes: number) => {
@@ -42,7 +36,7 @@ describe('convergence', () => {
     }
 
     expect((await ana.get(`/api/agents/${id}`)).body.agent.status).toBe('ready')
-    expect(alive(house)).toHaveLength(1)
+    expect(liveMachines(house)).toHaveLength(1)
   })
 
   it('PRV-12 goes on with an onboarding that died after its credentials were stored, though it is never sent again', async () => {
@@ -94,7 +88,7 @@ describe('convergence', () => {
     await house.work()
     await house.work()
     await house.work()
-    expect(alive(house)).toHaveLength(3)
+    expect(liveMachines(house)).toHaveLength(3)
     house.clock.advanceSeconds(1)
 
     slow = true
@@ -116,7 +110,7 @@ describe('convergence', () => {
       await Promise.all([house.work(), house.work(), house.work()])
     }
 
-    expect(machines(house)).toHaveLength(1)
+    expect(listMachines(house)).toHaveLength(1)
   })
 
   it('EC2-01 keeps one machine when the answer of the launch is lost', async () => {
@@ -134,7 +128,7 @@ describe('convergence', () => {
     const { id } = (await ana.post('/api/agents', BODY)).body.agent
     await house.settle(40)
 
-    expect(machines(house)).toHaveLength(1)
+    expect(listMachines(house)).toHaveLength(1)
     expect((await ana.get(`/api/agents/${id}`)).body.agent.status).toBe('ready')
   })
 
@@ -165,7 +159,7 @@ describe('convergence', () => {
     expect((await ana.post(`/api/agents/${second}/retry`)).status).toBe(202)
     await house.settle()
     expect((await ana.get(`/api/agents/${second}`)).body.agent.status).toBe('ready')
-    expect(alive(house)).toHaveLength(2)
+    expect(liveMachines(house)).toHaveLength(2)
   })
 
   it('leaves no machine behind when an agent fails by its deadline', async () => {
@@ -176,7 +170,7 @@ describe('convergence', () => {
 
     const { agent } = (await ana.get(`/api/agents/${id}`)).body
     expect(agent).toMatchObject({ status: 'failed', reason: { code: 'boot_timed_out' } })
-    expect(alive(house)).toEqual([])
+    expect(liveMachines(house)).toEqual([])
     expect((await ana.put(`/api/agents/${id}/support-access`, { enabled: false })).status).toBe(200)
     expect((await house.reconcile()).looked).toBe(0)
   })
@@ -214,7 +208,7 @@ describe('convergence', () => {
     await house.settle(10)
     await reconcileFor(house, 3)
 
-    expect(alive(house).map(({ state }) => state)).toEqual(['stopped'])
+    expect(liveMachines(house).map(({ state }) => state)).toEqual(['stopped'])
   })
 
   it('SSH-02 closes the support path although an opening was overtaken by the change of mind', async () => {
@@ -237,7 +231,7 @@ describe('convergence', () => {
     })
     const { id } = (await ana.post('/api/agents', { ...BODY, supportAccess: false })).body.agent
     await house.settle()
-    expect(alive(house)[0]?.groups).toEqual(['sg-agent'])
+    expect(liveMachines(house)[0]?.groups).toEqual(['sg-agent'])
     delayOpening = true
     await ana.put(`/api/agents/${id}/support-access`, { enabled: true })
     const opening = house.work()
@@ -250,24 +244,24 @@ describe('convergence', () => {
     await opening
 
     expect(answered.body.agent.supportAccess).toBe(false)
-    expect(alive(house)[0]?.groups).toEqual(['sg-agent'])
+    expect(liveMachines(house)[0]?.groups).toEqual(['sg-agent'])
   })
 
   it('SSH-02 answers "off" only when the path is closed', async () => {
     const { house, ana } = await withTenant()
     const { id } = (await ana.post('/api/agents', { ...BODY, supportAccess: true })).body.agent
     await house.settle()
-    expect(alive(house)[0]?.groups).toEqual(['sg-agent', 'sg-support'])
+    expect(liveMachines(house)[0]?.groups).toEqual(['sg-agent', 'sg-support'])
 
     let answered = false
     const off = ana.put(`/api/agents/${id}/support-access`, { enabled: false }).finally(() => {
       answered = true
     })
     await new Promise((resolve) => setTimeout(resolve, 250))
-    expect([answered, alive(house)[0]?.groups]).toEqual([false, ['sg-agent', 'sg-support']])
+    expect([answered, liveMachines(house)[0]?.groups]).toEqual([false, ['sg-agent', 'sg-support']])
     await house.work()
 
-    expect([(await off).status, alive(house)[0]?.groups]).toEqual([200, ['sg-agent']])
+    expect([(await off).status, liveMachines(house)[0]?.groups]).toEqual([200, ['sg-agent']])
   })
 
   it('SSH-01 starts every machine with the support path closed', async () => {
@@ -275,7 +269,7 @@ describe('convergence', () => {
     const { id } = (await ana.post('/api/agents', BODY)).body.agent
     let launchedWith: string[] = []
     const probe = setInterval(() => {
-      launchedWith = launchedWith.length > 0 ? launchedWith : (machines(house)[0]?.groups ?? [])
+      launchedWith = launchedWith.length > 0 ? launchedWith : (listMachines(house)[0]?.groups ?? [])
     }, 0)
     const off = ana.put(`/api/agents/${id}/support-access`, { enabled: false })
     await house.work()
@@ -283,7 +277,7 @@ describe('convergence', () => {
 
     expect((await off).status).toBe(200)
     await house.settle()
-    expect(alive(house)[0]?.groups).toEqual(['sg-agent'])
+    expect(liveMachines(house)[0]?.groups).toEqual(['sg-agent'])
   })
 })
 

@@ -3,10 +3,17 @@ import type { AppEnv } from '../../lambdas/http/request.ts'
 
 export interface Reply {
   status: number
+  /** JSON as it came: the tests say by their assertions what must be in it. */
   body: any
   text: string
   headers: Headers
   setCookies: string[]
+}
+
+/** The body of an answer that has the status it should have. Throws what was answered instead. */
+export const must = (reply: Reply, status: number, what: string): Reply['body'] => {
+  if (reply.status !== status) throw new Error(`${what} answered ${reply.status}: ${reply.text}`)
+  return reply.body
 }
 
 export interface Fetcher {

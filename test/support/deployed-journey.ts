@@ -3,17 +3,12 @@ import { systemClock } from '../../lambdas/core/clock.ts'
 import { createLogger } from '../../lambdas/core/logger.ts'
 import { systemRandom } from '../../lambdas/core/random.ts'
 import { createOperator } from '../../lambdas/entry/operator.aws.ts'
-import type { Browser, Reply } from './browser.ts'
+import { type Browser, must } from './browser.ts'
 import type { Deployed } from './deployed.ts'
 import { CREDENTIALS, PASSWORD } from './harness.ts'
 import type { Templates } from './templates.ts'
 
 /** The journey of everybody, driven through the deployed artefact. Throws at the first answer that is not the expected one. */
-
-const must = (reply: Reply, status: number, what: string): any => {
-  if (reply.status !== status) throw new Error(`${what} answered ${reply.status}: ${reply.text}`)
-  return reply.body
-}
 
 const codeOf = (link: string): string => link.split('#')[1] ?? ''
 
