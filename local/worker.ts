@@ -2,7 +2,7 @@ import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, type S
 import type { Logger } from '../lambdas/core/logger.ts'
 import { parseJson } from '../lambdas/core/json.ts'
 import type { ProvisionRequests } from '../lambdas/agents/provision-requests.aws.ts'
-import type { ProvisioningDeps } from '../lambdas/provisioning/converge-agent.ts'
+import type { ProvisioningDeps } from '../lambdas/provisioning/move-agent.ts'
 import { handleEvent } from '../lambdas/provisioning/handle-event.ts'
 
 const BATCH = 2

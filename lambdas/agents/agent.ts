@@ -84,7 +84,7 @@ const NEXT: Record<AgentStatus, readonly AgentStatus[]> = {
   booting: ['ready', 'stopping', 'stopped', 'failed', 'deleting'],
   ready: ['stopping', 'stopped', 'failed', 'deleting'],
   stopping: ['stopped', 'failed', 'deleting'],
-  stopped: ['starting', 'failed', 'deleting'],
+  stopped: ['starting', 'booting', 'failed', 'deleting'],
   starting: ['booting', 'stopping', 'stopped', 'failed', 'deleting'],
   deleting: ['deleted'],
   deleted: [],

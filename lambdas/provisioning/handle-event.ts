@@ -1,7 +1,8 @@
 import type { ProvisionRequests } from '../agents/provision-requests.aws.ts'
 import { ProvisionerEvent } from '../contract/provisioning.ts'
 import { fail, ok, type Result } from '../core/result.ts'
-import { convergeAgent, type ProvisioningDeps } from './converge-agent.ts'
+import { convergeAgent } from './converge-agent.ts'
+import type { ProvisioningDeps } from './move-agent.ts'
 
 export type EventFailure = { reason: 'event_unreadable' | 'request_missing' | 'request_invalid' }
 

@@ -3,7 +3,10 @@ import { dropMerge, finishMerge } from '../agents/change-credentials.ts'
 import type { FailureCode } from '../agents/failure-reasons.ts'
 import { agentSecretName } from '../contract/names.ts'
 import { addSeconds } from '../core/clock.ts'
-import { ABANDONED_MERGE_SECONDS, convergeAgent, failAgent, noteTurn, type ProvisioningDeps } from './converge-agent.ts'
+import { ABANDONED_MERGE_SECONDS } from './clear-agent.ts'
+import { convergeAgent } from './converge-agent.ts'
+import { noteTurn } from './launch-agent.ts'
+import { failAgent, type ProvisioningDeps } from './move-agent.ts'
 import { resumeOnboarding } from './resume-onboarding.ts'
 
 const BATCH = 200

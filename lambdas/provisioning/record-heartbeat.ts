@@ -64,6 +64,7 @@ const becomeReady = async (deps: HeartbeatDeps, agent: Agent, input: Heartbeat):
   return became.ok ? { agent: became.value, mayGoOn: true } : { agent, mayGoOn: false }
 }
 
+/** A machine that talks while its row says that it is stopped is something to look at. */
 const noteSeen = async (deps: HeartbeatDeps, agent: Agent, input: Heartbeat): Promise<void> => {
   const now = deps.clock.now()
   const seen = withHeard(agent, input, now)
@@ -72,7 +73,9 @@ const noteSeen = async (deps: HeartbeatDeps, agent: Agent, input: Heartbeat): Pr
     seen.bootStep !== agent.bootStep ||
     seen.runtimeHash !== agent.runtimeHash ||
     String(seen.notices ?? []) !== String(agent.notices ?? [])
-  if (isNew || quietSeconds >= SEEN_SECONDS) await deps.agents.replace(withLookAt(seen, now), agent)
+  if (!isNew && quietSeconds < SEEN_SECONDS) return
+  const isContrary = agent.status === 'stopped'
+  await deps.agents.replace({ ...withLookAt(seen, now), ...(isContrary ? { lookAt: now.toISOString() } : {}) }, agent)
 }
 
 const hear = async (deps: HeartbeatDeps, agent: Agent, input: Heartbeat): Promise<Heard> => {

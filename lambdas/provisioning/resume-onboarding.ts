@@ -1,7 +1,7 @@
 import { type Agent, credentialStates, enteredAt, withLookAt } from '../agents/agent.ts'
 import { agentSecretName } from '../contract/names.ts'
 import { addSeconds } from '../core/clock.ts'
-import type { ProvisioningDeps } from './converge-agent.ts'
+import type { ProvisioningDeps } from './move-agent.ts'
 
 /** An onboarding answers within seconds; one that is older was broken off. */
 const BROKEN_OFF_SECONDS = 60

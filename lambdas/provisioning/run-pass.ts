@@ -1,5 +1,5 @@
 import { addSeconds } from '../core/clock.ts'
-import type { ProvisioningDeps } from './converge-agent.ts'
+import type { ProvisioningDeps } from './move-agent.ts'
 import { reconcile } from './reconcile.ts'
 import { type SweepDeps, sweepStrays } from './sweep-strays.ts'
 

@@ -385,7 +385,7 @@ const OF_CREDENTIALS: readonly Defect[] = [
   {
     name: 'a deleted agent leaves its secret',
     rule: 'I-14',
-    file: 'lambdas/provisioning/converge-agent.ts',
+    file: 'lambdas/provisioning/clear-agent.ts',
     from: `  await deps.vault.remove(secretId)\n`,
     to: '',
     caughtBy: { file: SECRETS, name: 'SEC-09 SEC-16 leaves no live secret of a deleted agent' },
@@ -520,7 +520,7 @@ const OF_SUPPORT: readonly Defect[] = [
   {
     name: 'the support path is opened before that is written down',
     rule: 'I-19',
-    file: 'lambdas/provisioning/converge-agent.ts',
+    file: 'lambdas/provisioning/agent-groups.ts',
     from: `  if (!agent.supportPathOpen && !(await write(agent, true, true))) return true
   const after = await setGroups(deps, agent, instance.id, groups(true))`,
     to: `  const after = await setGroups(deps, agent, instance.id, groups(true))

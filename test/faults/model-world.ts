@@ -54,7 +54,7 @@ export const createModelWorld = async (seed: string, faultRate: number) => {
 
   const open = async (): Promise<Copy> => {
     opened += 1
-    const plan = createFaultPlan(clock.advanceSeconds)
+    const plan = createFaultPlan({ aws, advanceSeconds: clock.advanceSeconds, past: null })
     const house = await createHarness({
       aws,
       clock,

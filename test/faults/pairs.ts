@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs'
 import { createSeededRandom } from '../support/random.ts'
-import { FAULTS, type PlannedFault } from './plan.ts'
+import type { PlannedFault, TracedCall } from './plan.ts'
 import { attempt, begin } from './sweep.ts'
 import { WORKFLOWS } from './workflows.ts'
 
@@ -20,10 +19,11 @@ export interface PairsResult {
 export const samplePairs = async ({ count, seed }: { count: number; seed: string }): Promise<PairsResult> => {
   const random = createSeededRandom(seed)
   const below = (limit: number): number => Buffer.from(random.bytes(4)).readUInt32BE() % limit
-  const draw = (calls: number): PlannedFault => ({
-    at: 1 + below(calls),
-    fault: FAULTS[below(FAULTS.length)] ?? 'crash-after',
-  })
+  const draw = (trace: readonly TracedCall[]): PlannedFault => {
+    const index = below(trace.length)
+    const faults = trace[index]?.faults ?? []
+    return { at: index + 1, fault: faults[below(faults.length)] ?? 'crash-after' }
+  }
   const failures: PairsResult['failures'] = []
   const share = Math.ceil(count / WORKFLOWS.length)
   for (const workflow of WORKFLOWS) {
@@ -31,12 +31,12 @@ export const samplePairs = async ({ count, seed }: { count: number; seed: string
     try {
       const { trace } = await attempt(beginning, [])
       for (let turn = 0; turn < share; turn += 1) {
-        const pair: Pair = { workflow: workflow.name, first: draw(trace.length), second: draw(trace.length) }
+        const pair: Pair = { workflow: workflow.name, first: draw(trace), second: draw(trace) }
         const { violations } = await attempt(beginning, [pair.first], [pair.second])
         if (violations.length > 0) failures.push({ pair, violations })
       }
     } finally {
-      rmSync(beginning.folder, { recursive: true, force: true })
+      await beginning.end()
     }
   }
   return { tried: share * WORKFLOWS.length, failures }

@@ -1,7 +1,9 @@
-import { AwsFault, type AwsCall, type CallHook } from '../../local/aws/service.ts'
+import * as z from 'zod'
+import type { EmbeddedAws } from '../../local/aws/embedded-aws.ts'
+import { AwsFault, type AwsCall, type CallHook, callService } from '../../local/aws/service.ts'
 
-/** What can go wrong at one call to AWS. */
-export const FAULTS = [
+/** What can go wrong at every call to AWS. */
+const CALL_FAULTS = [
   'crash-before',
   'crash-after',
   'fail-before',
@@ -11,12 +13,50 @@ export const FAULTS = [
   'deny',
   'delay',
 ] as const
+/** What can go wrong with messages and events, at the call that sends or receives them. */
+const MESSAGE_FAULTS = ['duplicate', 'reorder', 'drop-event'] as const
+
+export const FAULTS = [...CALL_FAULTS, ...MESSAGE_FAULTS, 'stale-read'] as const
 export type Fault = (typeof FAULTS)[number]
 
 export interface PlannedFault {
   /** The call's number since the plan was armed, from 1. */
   at: number
   fault: Fault
+}
+
+/** A call of the trace, and what can go wrong at it. */
+export interface TracedCall {
+  name: string
+  faults: readonly Fault[]
+}
+
+const Received = z.object({
+  Messages: z.array(z.looseObject({ Body: z.string(), ReceiptHandle: z.string() })).default([]),
+})
+const ReceiveInput = z.looseObject({ QueueUrl: z.string() })
+const Consistency = z.object({
+  ConsistentRead: z.boolean().default(false),
+  RequestItems: z.record(z.string(), z.object({ ConsistentRead: z.boolean().default(false) })).default({}),
+})
+
+/** Reads that need not see the latest write. S3 has none, and DynamoDB none that asks to see it. */
+const LATE_READS: Record<string, RegExp> = {
+  dynamodb: /^(?:GetItem|BatchGetItem|Query|Scan)$/,
+  ec2: /^Describe/,
+  kms: /^(?:Describe|List)/,
+  secretsmanager: /^(?:Get|Describe|List)/,
+}
+
+const mayBeStale = ({ service, operation, input }: AwsCall): boolean => {
+  if (LATE_READS[service]?.test(operation) !== true) return false
+  const { ConsistentRead, RequestItems } = Consistency.parse(input)
+  return !ConsistentRead && !Object.values(RequestItems).some((table) => table.ConsistentRead)
+}
+
+const messageFaultsOf = (name: string, answer: unknown): readonly Fault[] => {
+  if (name === 'sqs.SendMessage') return ['duplicate']
+  return name === 'sqs.ReceiveMessage' && Received.parse(answer).Messages.length > 0 ? MESSAGE_FAULTS : []
 }
 
 const THROTTLES: Record<string, string> = {
@@ -39,12 +79,62 @@ const STICKY: ReadonlySet<Fault> = new Set(['fail-before', 'fail-after', 'thrott
 
 const never = (): Promise<never> => new Promise(() => undefined)
 
+/** The second copy of a message comes when what the first asked for is long done. */
+const LATE_COPY_SECONDS = 90
+/** How long a message that was overtaken stays behind. */
+const OVERTAKEN_SECONDS = 20
+
+/** Delivers what a queue has in another way than it was sent. */
+const meetAtQueue = async (
+  fault: (typeof MESSAGE_FAULTS)[number],
+  call: AwsCall,
+  proceed: () => Promise<unknown>,
+  sqs: (operation: string, input: Record<string, unknown>) => Promise<unknown>,
+): Promise<unknown> => {
+  const answer = await proceed()
+  if (call.operation === 'SendMessage') return fault === 'duplicate' ? proceed() : answer
+  if (call.operation !== 'ReceiveMessage') return answer
+  const { QueueUrl } = ReceiveInput.parse(call.input)
+  const { Messages } = Received.parse(answer)
+  switch (fault) {
+    case 'duplicate':
+      for (const { Body } of Messages)
+        for (const DelaySeconds of [0, LATE_COPY_SECONDS])
+          await sqs('SendMessage', { QueueUrl, MessageBody: Body, DelaySeconds })
+      return answer
+    case 'reorder':
+      for (const { ReceiptHandle } of Messages)
+        await sqs('ChangeMessageVisibility', { QueueUrl, ReceiptHandle, VisibilityTimeout: OVERTAKEN_SECONDS })
+      return proceed()
+    case 'drop-event': {
+      const lost = Messages.filter(({ Body }) => Body.includes('"detail-type"'))
+      for (const { ReceiptHandle } of lost) await sqs('DeleteMessage', { QueueUrl, ReceiptHandle })
+      return { Messages: Messages.filter((message) => !lost.includes(message)) }
+    }
+  }
+}
+
+interface Surroundings {
+  aws: EmbeddedAws
+  advanceSeconds: (seconds: number) => void
+  /** AWS as it was before, for reads that come too early; null where nobody kept it. */
+  past: (() => Promise<EmbeddedAws>) | null
+}
+
+const callDirectly = ({ services }: EmbeddedAws, service: string) => {
+  const known = Object.entries(services).find(([name]) => name === service)
+  if (known === undefined) throw new Error(`the embedded AWS has no ${service}`)
+  return callService(service, known[1], () => (_call, proceed) => proceed())
+}
+
+const InputRecord = z.record(z.string(), z.unknown())
+
 /**
  * What stands between one instance of the app and AWS: numbers the calls and breaks those that the plan names. A crash is no
  * exception: the call never settles and nothing that this instance does afterwards reaches AWS.
  */
-export const createFaultPlan = (advanceSeconds: (seconds: number) => void) => {
-  const trace: string[] = []
+export const createFaultPlan = ({ aws, advanceSeconds, past }: Surroundings) => {
+  const trace: TracedCall[] = []
   let choose: (at: number) => Fault | undefined = () => undefined
   let met = 0
   let broken = new Map<string, Fault>()
@@ -69,6 +159,13 @@ export const createFaultPlan = (advanceSeconds: (seconds: number) => void) => {
       case 'delay':
         advanceSeconds(DELAY_SECONDS)
         return proceed()
+      case 'stale-read':
+        if (past === null) return proceed()
+        return callDirectly(await past(), call.service)(call.operation, InputRecord.parse(call.input))
+      case 'duplicate':
+      case 'reorder':
+      case 'drop-event':
+        return meetAtQueue(fault, call, proceed, callDirectly(aws, 'sqs'))
       case 'fail-after':
       case 'lost-answer':
         await proceed()
@@ -83,11 +180,18 @@ export const createFaultPlan = (advanceSeconds: (seconds: number) => void) => {
     if (!isArmed) return proceed()
     const name = nameOf(call)
     count += 1
-    trace.push(name)
+    const stale: readonly Fault[] = past !== null && mayBeStale(call) ? ['stale-read'] : []
+    const traced: TracedCall = { name, faults: [...CALL_FAULTS, ...stale] }
+    trace.push(traced)
     const planned = choose(count)
+    if (planned === 'stale-read' && stale.length === 0) return proceed()
     if (planned !== undefined && STICKY.has(planned)) broken.set(name, planned)
     const fault = planned ?? broken.get(name)
-    if (fault === undefined) return proceed()
+    if (fault === undefined) {
+      const answer = await proceed()
+      traced.faults = [...traced.faults, ...messageFaultsOf(name, answer)]
+      return answer
+    }
     met += 1
     return meet(fault, call, proceed)
   }

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { STRAY_SWEEP_SECONDS } from '../../lambdas/contract/facts.ts'
 import { STRAY_KINDS } from '../../lambdas/contract/names.ts'
-import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
-import { dumpAws } from '../support/sinks.ts'
+import { createEmbeddedAws, type EmbeddedAws } from '../../local/aws/embedded-aws.ts'
+import { once } from '../../lambdas/core/once.ts'
 import type { Browser } from '../support/browser.ts'
 import { createTestClock } from '../support/clock.ts'
 import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
-import { createFaultPlan, FAULTS, type PlannedFault } from './plan.ts'
+import { dumpAws } from '../support/sinks.ts'
+import { createFaultPlan, type PlannedFault, type TracedCall } from './plan.ts'
 import { type Scene, SECOND_TOKEN, type Workflow } from './workflows.ts'
 import { findViolations, findViolationsAtRest } from './world.ts'
 
@@ -30,6 +31,9 @@ export const PLANTED = [...Object.values(CREDENTIALS), SECOND_TOKEN]
 interface Beginning {
   workflow: Workflow
   folder: string
+  /** AWS as it is now, for reads that do not see what was written since. Only ever read. */
+  past: () => Promise<EmbeddedAws>
+  end: () => Promise<void>
   cookies: Record<'admin' | 'tenant' | 'support', [string, string][]>
   notes: Record<string, string>
   startsAt: Date
@@ -44,7 +48,13 @@ const people = (house: Harness, cookies: Beginning['cookies'], notes: Record<str
   return { admin: signedIn('admin'), tenant: signedIn('tenant'), support: signedIn('support'), notes: { ...notes } }
 }
 
-/** Does a workflow's setup once. The folder is the caller's to remove. */
+const copyOf = (folder: string): string => {
+  const copy = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
+  cpSync(folder, copy, { recursive: true })
+  return copy
+}
+
+/** Does a workflow's setup once. The caller ends it. */
 export const begin = async (workflow: Workflow): Promise<Beginning> => {
   const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
   const clock = createTestClock()
@@ -60,9 +70,22 @@ export const begin = async (workflow: Workflow): Promise<Beginning> => {
   await workflow.setup(house, scene)
   aws.close()
   const { admin: a, tenant: t, support: s } = scene
+  let pastFolder: string | null = null
+  const past = once(async () => {
+    pastFolder = copyOf(folder)
+    return createEmbeddedAws({ directory: pastFolder, clock })
+  })
   return {
     workflow,
     folder,
+    past,
+    end: async () => {
+      if (pastFolder !== null) {
+        ;(await past()).close()
+        rmSync(pastFolder, { recursive: true, force: true })
+      }
+      rmSync(folder, { recursive: true, force: true })
+    },
     cookies: { admin: [...a.cookies], tenant: [...t.cookies], support: [...s.cookies] },
     notes: scene.notes,
     startsAt: clock.now(),
@@ -129,7 +152,7 @@ const stateOf = (house: Harness): string => {
 }
 
 export interface Outcome {
-  trace: readonly string[]
+  trace: readonly TracedCall[]
   violations: string[]
 }
 
@@ -143,12 +166,11 @@ export const attempt = async (
   faultsInRecovery: readonly PlannedFault[] = [],
 ): Promise<Outcome> => {
   const { workflow } = beginning
-  const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
-  cpSync(beginning.folder, folder, { recursive: true })
+  const folder = copyOf(beginning.folder)
   const clock = createTestClock(beginning.startsAt)
   const aws = await createEmbeddedAws({ directory: folder, clock })
   const instanceOf = async (seed: string, armed: readonly PlannedFault[]) => {
-    const plan = createFaultPlan(clock.advanceSeconds)
+    const plan = createFaultPlan({ aws, advanceSeconds: clock.advanceSeconds, past: beginning.past })
     const house = await createHarness({ aws, clock, hook: plan.hook, seed: `${workflow.name} ${seed}` })
     plan.arm(armed)
     return { plan, house }
@@ -195,7 +217,7 @@ export const attempt = async (
 
 export interface SweepResult {
   workflow: string
-  calls: readonly string[]
+  calls: readonly TracedCall[]
   tried: number
   failures: { faults: readonly PlannedFault[]; violations: string[] }[]
 }
@@ -211,9 +233,9 @@ export const sweep = async (
     const failures: SweepResult['failures'] = []
     if (clean.violations.length > 0) failures.push({ faults: [], violations: clean.violations })
     let tried = 0
-    for (let at = 1; at <= clean.trace.length; at += 1) {
-      for (const fault of FAULTS) {
-        const planned = { at, fault }
+    for (const [index, { faults }] of clean.trace.entries()) {
+      for (const fault of faults) {
+        const planned = { at: index + 1, fault }
         if (!choose(planned)) continue
         tried += 1
         const { violations } = await attempt(beginning, [planned])
@@ -222,6 +244,6 @@ export const sweep = async (
     }
     return { workflow: workflow.name, calls: clean.trace, tried, failures }
   } finally {
-    rmSync(beginning.folder, { recursive: true, force: true })
+    await beginning.end()
   }
 }
