@@ -65,9 +65,10 @@ export const createProduct = async (options: ProductOptions) => {
     certificates: createCertificateStore({ dynamo: clients.dynamo, agentsTable: names.agentsTable }),
     ca: createSupportCa({ kms: clients.kms, keyId: names.supportCaKey }),
     ...createAgentsDeps(clients, names, ambient, {
+      pause,
       proof,
       trustedCas: createTrustedCas({ kms: clients.kms, keyIds: [names.supportCaKey] }),
-      tenantKeys: createTenantKeys({ kms: clients.kms, place: names }),
+      tenantKeys: createTenantKeys({ kms: clients.kms, place: names, clock, pause }),
       requests: createProvisionRequests({ s3: clients.s3, bucket: names.requestsBucket, clock, random }),
     }),
   }

@@ -5,22 +5,20 @@ import { CREDENTIAL_KINDS, type CredentialKind, MODEL_CREDENTIAL_KINDS } from '.
 import { CREDENTIAL_WRITES_PER_DAY } from '../contract/facts.ts'
 import { type AgentId, newEventId, type TenantId } from '../contract/ids.ts'
 import { agentSecretName } from '../contract/names.ts'
-import { TAGS } from '../contract/tags.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
 import type { CredentialVault, MergeGuards, VaultFailure, VaultState } from '../credentials/credential-vault.aws.ts'
-import type { TenantKeys } from '../credentials/tenant-keys.aws.ts'
 import type { RateLimited } from '../limits/limiter.aws.ts'
 import { actorOf, type Principal, type Tenant } from '../sessions/principal.ts'
 import { type Agent, credentialStates, providedKinds, type PendingMerge, withLookAt } from './agent.ts'
 import { type AgentUnknown, changeAgent, type ChangeAgentDeps } from './change-agent.ts'
+import { type AgentSecretDeps, createAgentSecret } from './create-agent-secret.ts'
 
-export interface ChangeCredentialsDeps extends ChangeAgentDeps {
+export interface ChangeCredentialsDeps extends ChangeAgentDeps, AgentSecretDeps {
   tenants: TenantStore
   vault: CredentialVault
-  tenantKeys: TenantKeys
   clock: Clock
   random: Random
   stage: string
@@ -122,9 +120,8 @@ const storeFirst = async (
   for (const [kind, value] of changes) if (value !== null) credentials.set(kind, value)
   const refused = judgeNames([...credentials.keys()])
   if (refused !== null) return fail(refused)
-  const keyArn = tenant.keyArn ?? (await deps.tenantKeys.ensure(tenant.tenantId))
-  const tags = { [TAGS.stage]: deps.stage, [TAGS.tenant]: tenant.tenantId, [TAGS.agent]: agent.agentId }
-  const created = await deps.vault.create({ secretId, keyArn, tags, credentials, mergeIds: [mergeId] })
+  const { agentId } = agent
+  const created = await createAgentSecret(deps, { tenant, agentId, credentials, mergeIds: [mergeId] })
   if (!created.ok || !created.value.existed) return created
   return deps.vault.merge(secretId, changes, { mergeId, judgeNames, mayWrite: Promise.resolve(true) })
 }

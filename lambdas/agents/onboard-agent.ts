@@ -5,13 +5,11 @@ import { CREDENTIAL_KINDS, type CredentialKind } from '../contract/credential-ki
 import { IDEMPOTENCY_SECONDS } from '../contract/facts.ts'
 import { newAgentId, type TenantId } from '../contract/ids.ts'
 import { agentSecretName } from '../contract/names.ts'
-import { TAGS } from '../contract/tags.ts'
 import { type Clock, toEpochSeconds } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
 import type { CredentialVault, VaultFailure } from '../credentials/credential-vault.aws.ts'
-import type { TenantKeys } from '../credentials/tenant-keys.aws.ts'
 import { actorOf, type Principal, type Tenant } from '../sessions/principal.ts'
 import type { SessionKeySource } from '../sessions/session-keys.aws.ts'
 import { openValue, signValue } from '../sessions/signed-value.ts'
@@ -19,13 +17,13 @@ import { type Agent, credentialStates, transition, withLookAt } from './agent.ts
 import { toAgentBody } from './agent-body.ts'
 import type { AgentStore } from './agent-store.aws.ts'
 import type { ChangeAgentDeps } from './change-agent.ts'
+import { type AgentSecretDeps, createAgentSecret } from './create-agent-secret.ts'
 import type { ProvisionRequests } from './provision-requests.aws.ts'
 
-export interface OnboardDeps extends ChangeAgentDeps {
+export interface OnboardDeps extends ChangeAgentDeps, AgentSecretDeps {
   agents: AgentStore
   tenants: TenantStore
   vault: CredentialVault
-  tenantKeys: TenantKeys
   requests: Pick<ProvisionRequests, 'put'>
   sessionKeys: SessionKeySource
   clock: Clock
@@ -114,13 +112,6 @@ const reserve = async (
   })
 }
 
-const ensureTenantKey = async (deps: OnboardDeps, tenant: Tenant): Promise<string> => {
-  if (tenant.keyArn !== undefined) return tenant.keyArn
-  const keyArn = await deps.tenantKeys.ensure(tenant.tenantId)
-  await deps.tenants.rememberKey(tenant.tenantId, keyArn)
-  return keyArn
-}
-
 const isGoing = ({ status }: Agent): boolean => status === 'deleting' || status === 'deleted'
 
 /** Writes the finished row and the answer to repeat, together. Whoever comes second gives the first one's answer. */
@@ -161,13 +152,9 @@ const finish = async (
   input: OnboardAgentInput & { principal: Principal; tenant: Tenant; idempotencyKey: string },
 ): Promise<Result<AgentBody, VaultFailure | { reason: 'agent_deleted' }>> => {
   if (isGoing(agent)) return fail({ reason: 'agent_deleted' })
-  const keyArn = await ensureTenantKey(deps, input.tenant)
-  const stored = await deps.vault.create({
-    secretId: agentSecretName(deps.stage, agent.tenantId, agent.agentId),
-    keyArn,
-    tags: { [TAGS.stage]: deps.stage, [TAGS.tenant]: agent.tenantId, [TAGS.agent]: agent.agentId },
-    credentials: toValues(input.credentials),
-  })
+  const { tenant } = input
+  const credentials = toValues(input.credentials)
+  const stored = await createAgentSecret(deps, { tenant, agentId: agent.agentId, credentials })
   if (!stored.ok) return stored
   const now = deps.clock.now()
   const by = input.principal.account.accountId

@@ -54,6 +54,9 @@ export const IDEMPOTENCY_SECONDS = DAY
 
 export const BODY_MAX_BYTES = 64 * 1024
 
+/** How long a call that made a tenant's key waits for AWS to know it everywhere: less than the call itself may take. */
+export const FRESH_KEY_SECONDS = 22
+
 /** EC2 takes two launches a second, over all who ask (Amazon EC2, "Request throttling": RunInstances refills 2/s). */
 export const LAUNCHES_PER_SECOND = 2
 /** And takes so many at once when nobody asked for a while. */

@@ -6,61 +6,89 @@ import {
   type KMSClient,
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
-import { callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
-import { TENANT_KEY_DELETION_DAYS } from '../contract/facts.ts'
+import { awsErrorName, callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
+import { FRESH_KEY_SECONDS, TENANT_KEY_DELETION_DAYS } from '../contract/facts.ts'
 import type { TenantId } from '../contract/ids.ts'
 import { tenantKeyAlias } from '../contract/names.ts'
 import { TAGS } from '../contract/tags.ts'
+import { addSeconds, type Clock, type Pause } from '../core/clock.ts'
+import { untilVisible } from '../core/until-visible.ts'
 import { type KeyPlace, tenantKeyPolicy } from './tenant-key-policy.ts'
+
+export interface TenantKey {
+  arn: string
+  /** Until then AWS may not know the key everywhere yet. Null for one that is older than this call. */
+  freshUntil: Date | null
+}
+
+/** How KMS answers about a key that it does not see everywhere yet (KMS Developer Guide, "Eventual consistency"). */
+const NOT_SEEN_YET = new Set(['NotFoundException', 'AccessDeniedException'])
+
+const isTooEarly = (error: unknown): boolean => NOT_SEEN_YET.has(awsErrorName(error))
 
 /**
  * One key per tenant. CreateKey has no idempotency token, so the alias, which is unique, is the lock: whoever finds it taken
- * schedules the key it just made for deletion and uses the one behind the alias.
+ * schedules the key it just made for deletion and uses the one behind the alias. A key gets its name first: without one it is a
+ * stray, and rotation is turned on again by whoever finds the name.
  */
-export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace }) => {
-  const { kms, place } = deps
+export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace; clock: Clock; pause: Pause }) => {
+  const { kms, place, clock } = deps
 
   const find = async (alias: string): Promise<string | null> => {
     const found = await tryAws('kms', ['NotFoundException'], () => kms.send(new DescribeKeyCommand({ KeyId: alias })))
     return found.ok ? (found.value.KeyMetadata?.Arn ?? null) : null
   }
 
+  const create = async (tenantId: TenantId): Promise<{ keyId: string; arn: string }> => {
+    const { KeyMetadata } = await callAws('kms', () =>
+      kms.send(
+        new CreateKeyCommand({
+          Description: `Vestibule ${place.stage}: credentials of ${tenantId}`,
+          Policy: tenantKeyPolicy(place, tenantId),
+          // The policy leaves the account in charge and us without the right to change it: that is not a lock-out.
+          BypassPolicyLockoutSafetyCheck: true,
+          Tags: [
+            { TagKey: TAGS.stage, TagValue: place.stage },
+            { TagKey: TAGS.tenant, TagValue: tenantId },
+          ],
+        }),
+      ),
+    )
+    return { keyId: KeyMetadata?.KeyId ?? '', arn: KeyMetadata?.Arn ?? '' }
+  }
+
+  /** The ARN behind the alias: the new key's, or that of whoever was first, and then the new one is ended. */
+  const nameOrYield = async (alias: string, key: { keyId: string; arn: string }, until: Date): Promise<string> => {
+    const named = await tryAws('kms', ['AlreadyExistsException'], () =>
+      untilVisible(deps, until, isTooEarly, () =>
+        kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: key.keyId })),
+      ),
+    )
+    if (named.ok) return key.arn
+    const winner = await find(alias)
+    if (winner === null) throw new DependencyError('kms', 'unavailable', new Error('alias is taken but not readable'))
+    // Ours all the same where the answer to an earlier try was lost: to end it would end the tenant's own key.
+    if (winner === key.arn) return winner
+    // A fresh tag may take minutes to count (AWS KMS, "Using tags to control access"): a key that is refused stays behind
+    // without an alias, and the runbook says how to find it.
+    await tryAws('kms', ['AccessDeniedException'], () =>
+      kms.send(new ScheduleKeyDeletionCommand({ KeyId: key.keyId, PendingWindowInDays: TENANT_KEY_DELETION_DAYS })),
+    )
+    return winner
+  }
+
   return {
-    /** The ARN of the tenant's key, made when there is none. */
-    ensure: async (tenantId: TenantId): Promise<string> => {
+    /** The tenant's key, made when there is none, with its yearly rotation on. */
+    ensure: async (tenantId: TenantId): Promise<TenantKey> => {
       const alias = tenantKeyAlias(place.stage, tenantId)
       const existing = await find(alias)
-      if (existing !== null) return existing
-      const created = await callAws('kms', () =>
-        kms.send(
-          new CreateKeyCommand({
-            Description: `Vestibule ${place.stage}: credentials of ${tenantId}`,
-            Policy: tenantKeyPolicy(place, tenantId),
-            // The policy leaves the account in charge and us without the right to change it: that is not a lock-out.
-            BypassPolicyLockoutSafetyCheck: true,
-            Tags: [
-              { TagKey: TAGS.stage, TagValue: place.stage },
-              { TagKey: TAGS.tenant, TagValue: tenantId },
-            ],
-          }),
-        ),
+      const freshUntil = existing === null ? addSeconds(clock.now(), FRESH_KEY_SECONDS) : null
+      const until = freshUntil ?? clock.now()
+      const arn = existing ?? (await nameOrYield(alias, await create(tenantId), until))
+      await callAws('kms', () =>
+        untilVisible(deps, until, isTooEarly, () => kms.send(new EnableKeyRotationCommand({ KeyId: arn }))),
       )
-      const { KeyId: keyId, Arn: arn = '' } = created.KeyMetadata ?? {}
-      await callAws('kms', () => kms.send(new EnableKeyRotationCommand({ KeyId: keyId })))
-      const named = await tryAws('kms', ['AlreadyExistsException'], () =>
-        kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: keyId })),
-      )
-      if (named.ok) return arn
-      const winner = await find(alias)
-      if (winner === null) throw new DependencyError('kms', 'unavailable', new Error('alias is taken but not readable'))
-      // Ours all the same where the answer to an earlier try was lost: to end it would end the tenant's own key.
-      if (winner === arn) return arn
-      // A fresh tag may take minutes to count (AWS KMS, "Using tags to control access"): a key that is refused stays behind
-      // without an alias, and the runbook says how to find it.
-      await tryAws('kms', ['AccessDeniedException'], () =>
-        kms.send(new ScheduleKeyDeletionCommand({ KeyId: keyId, PendingWindowInDays: TENANT_KEY_DELETION_DAYS })),
-      )
-      return winner
+      return { arn, freshUntil }
     },
   }
 }

@@ -1,5 +1,6 @@
 import middy from '@middy/core'
 import { FunctionEnv, loadEnv } from '../contract/env.ts'
+import { systemPause } from '../core/clock.ts'
 import { once } from '../core/once.ts'
 import { proofAudience } from '../contract/instance.ts'
 import { createApp } from '../http/app.ts'
@@ -16,7 +17,9 @@ const issuer = env.PROOF_ISSUER
 
 /** Loaded when first needed: who only looks at the dashboard does not wait for the clients of S3 and KMS. */
 const requests = once(async () => (await import('./agents-writes.aws.ts')).createRequests(env.REQUESTS_BUCKET, ambient))
-const tenantKeys = once(async () => (await import('./agents-writes.aws.ts')).createKeys(place))
+const tenantKeys = once(async () =>
+  (await import('./agents-writes.aws.ts')).createKeys(place, { ...ambient, pause: systemPause }),
+)
 const trustedCas = once(async () => (await import('./agents-writes.aws.ts')).createCas(env.SUPPORT_CA_KEYS))
 
 const deps = createAgentsDeps(
@@ -24,6 +27,7 @@ const deps = createAgentsDeps(
   { ...names, agentsTable: env.AGENTS_TABLE, agentsPerTenant: env.AGENTS_PER_TENANT },
   ambient,
   {
+    pause: systemPause,
     requests: { put: async (agent, verb) => (await requests()).put(agent, verb) },
     tenantKeys: { ensure: async (tenantId) => (await tenantKeys()).ensure(tenantId) },
     trustedCas: async () => (await trustedCas())(),

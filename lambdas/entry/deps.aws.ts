@@ -92,7 +92,7 @@ export const createAgentsDeps = (
   clients: WebClients,
   names: CommonNames & Pick<AgentsNames, 'agentsTable' | 'agentsPerTenant'>,
   ambient: Ambient,
-  given: Pick<AgentsDeps, 'tenantKeys' | 'requests' | 'proof' | 'trustedCas'>,
+  given: Pick<AgentsDeps, 'pause' | 'tenantKeys' | 'requests' | 'proof' | 'trustedCas'>,
 ): AgentsDeps => {
   const { dynamo, secrets } = clients
   const { agentsTable } = names

@@ -4,7 +4,7 @@ import type { TenantStore } from '../accounts/tenant-store.aws.ts'
 import type { AgentStore } from '../agents/agent-store.aws.ts'
 import type { ProvisionRequests } from '../agents/provision-requests.aws.ts'
 import type { AuditTrail } from '../audit/audit-trail.aws.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Clock, Pause } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Random } from '../core/random.ts'
 import type { CredentialVault } from '../credentials/credential-vault.aws.ts'
@@ -51,6 +51,7 @@ export type AgentsDeps = CommonDeps & {
   attempts: AttemptStore
   vault: CredentialVault
   tenantKeys: TenantKeys
+  pause: Pause
   requests: Pick<ProvisionRequests, 'put'>
   proof: ProofVerifier
   trustedCas: HeartbeatDeps['trustedCas']

@@ -9,7 +9,7 @@ import {
   StopInstancesCommand,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2'
-import { awsErrorName, callAws, tryAws } from '../aws/errors.aws.ts'
+import { awsErrorName, callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
 import { AGENT_VOLUME_GIGABYTES } from '../contract/facts.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
 import { TAGS } from '../contract/tags.ts'
@@ -57,6 +57,9 @@ const REFUSED = [
   'UnauthorizedOperation',
   'OptInRequired',
 ]
+
+/** EC2 has no code of its own for a profile that IAM has made and EC2 does not see yet: only its words tell. */
+const PROFILE_NOT_SEEN_YET = /iam ?instance ?profile/i
 
 const INSTANCES_PER_PAGE = 1_000
 
@@ -175,7 +178,10 @@ export const createInstances = (deps: {
           ? fail({ reason: 'launch_refused', awsCode: 'empty answer' })
           : ok(toObserved(instance))
       }
-      const awsCode = awsErrorName(run.failure.cause)
+      const { cause } = run.failure
+      const awsCode = awsErrorName(cause)
+      if (awsCode === 'InvalidParameterValue' && cause instanceof Error && PROFILE_NOT_SEEN_YET.test(cause.message))
+        throw new DependencyError('ec2', 'unavailable', cause)
       if (NO_CAPACITY.includes(awsCode)) return fail({ reason: 'no_capacity', awsCode })
       return fail({ reason: SPENT.includes(awsCode) ? 'attempt_spent' : 'launch_refused', awsCode })
     },

@@ -105,6 +105,16 @@ const isStatus =
     return wanted.includes(status) ? null : `is ${status} and not ${wanted.join(' or ')}`
   }
 
+/** Ready; or failed because AWS would not launch a machine, and ready after what the reason says to do. */
+const endsReady = async (house: Harness, scene: Scene): Promise<string | null> => {
+  const { agent } = (await scene.tenant.get(`/api/agents/${idOf(scene)}`)).body
+  if (agent?.reason?.code === 'launch_refused') {
+    await scene.tenant.post(`/api/agents/${idOf(scene)}/retry`)
+    await house.settle()
+  }
+  return isStatus('ready')(house, scene)
+}
+
 const lifecycle = (verb: string, from: 'ready' | 'stopped' | 'failed', to: string): Workflow[] => [
   {
     name: `${verb}: the call`,
@@ -125,7 +135,7 @@ const lifecycle = (verb: string, from: 'ready' | 'stopped' | 'failed', to: strin
         : scene.tenant.post(`/api/agents/${idOf(scene)}/${verb}`))
     },
     run: turns(4),
-    check: isStatus(to),
+    check: to === 'ready' ? endsReady : isStatus(to),
   },
 ]
 
@@ -261,7 +271,7 @@ export const WORKFLOWS: readonly Workflow[] = [
     },
     check: isStatus('ready', 'failed'),
   },
-  { name: 'onboard: the work', setup: withAgent('requested'), run: turns(8), check: isStatus('ready') },
+  { name: 'onboard: the work', setup: withAgent('requested'), run: turns(8), check: endsReady },
   {
     name: 'change credentials',
     setup: withAgent('ready'),
