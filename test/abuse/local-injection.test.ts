@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { renderUserData } from '../../lambdas/provisioning/user-data.ts'
 import { AgentId } from '../../lambdas/contract/ids.ts'
 import { createBrowser } from '../support/browser.ts'
-import { createHarness, CREDENTIALS, PASSWORD } from '../support/harness.ts'
+import { ADAPTERS, createHarness, CREDENTIALS, PASSWORD } from '../support/harness.ts'
 import { type RunningProduct, startProduct } from '../support/running-product.ts'
 import { findPlanted } from '../support/sinks.ts'
 
@@ -246,40 +246,43 @@ describe('text that people type', () => {
     expect(Buffer.byteLength(texts[0] ?? '')).toBeLessThan(16 * 1024)
   })
 
-  it('INJ-01 INJ-06 INJ-09 is refused where it could be read as something else', async () => {
-    const house = await createHarness()
-    const admin = await house.joinAsAdmin()
-    const ana = await house.join(admin, 'ana@example.com')
-    const credentials = { claudeCodeToken: CREDENTIALS.claudeCodeToken }
+  it.each(ADAPTERS)(
+    'INJ-01 INJ-06 INJ-09 is refused where it could be read as something else, over %s',
+    async (adapter) => {
+      const house = await createHarness({ adapter })
+      const admin = await house.joinAsAdmin()
+      const ana = await house.join(admin, 'ana@example.com')
+      const credentials = { claudeCodeToken: CREDENTIALS.claudeCodeToken }
 
-    for (const name of [
-      '$(id)',
-      '`id`',
-      ';id',
-      '&&id',
-      '|id',
-      "a'b",
-      'a"b',
-      'a\nb',
-      '${IFS}',
-      '#cloud-config',
-      '<img src=x onerror=alert(1)>',
-      '<svg>',
-      'javascript:x',
-      '../a',
-      'a/b',
-      '-rf',
-      '',
-    ]) {
-      expect([name, (await ana.post('/api/agents', { name, credentials })).status]).toEqual([name, 400])
-    }
-    for (const id of ['../x', '%2e%2e', 'agt_..', '/etc/passwd', 'agt_%00']) {
-      expect([id, (await ana.get(`/api/agents/${id}`)).status]).toEqual([id, 404])
-    }
-    const tenant = await admin.post('/api/admin/invites', {
-      email: 'x@example.com',
-      tenantName: '<b>Bold & "quoted"</b>',
-    })
-    expect(tenant.body.invite.tenantName).toBe('<b>Bold & "quoted"</b>')
-  })
+      for (const name of [
+        '$(id)',
+        '`id`',
+        ';id',
+        '&&id',
+        '|id',
+        "a'b",
+        'a"b',
+        'a\nb',
+        '${IFS}',
+        '#cloud-config',
+        '<img src=x onerror=alert(1)>',
+        '<svg>',
+        'javascript:x',
+        '../a',
+        'a/b',
+        '-rf',
+        '',
+      ]) {
+        expect([name, (await ana.post('/api/agents', { name, credentials })).status]).toEqual([name, 400])
+      }
+      for (const id of ['../x', '%2e%2e', 'agt_..', '/etc/passwd', 'agt_%00']) {
+        expect([id, (await ana.get(`/api/agents/${id}`)).status]).toEqual([id, 404])
+      }
+      const tenant = await admin.post('/api/admin/invites', {
+        email: 'x@example.com',
+        tenantName: '<b>Bold & "quoted"</b>',
+      })
+      expect(tenant.body.invite.tenantName).toBe('<b>Bold & "quoted"</b>')
+    },
+  )
 })

@@ -7,7 +7,7 @@ import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import { AwsFault } from '../../local/aws/service.ts'
 import type { Browser, Reply } from '../support/browser.ts'
 import { createCrash } from '../support/crash.ts'
-import { createHarness, CREDENTIALS, type Harness, PASSWORD } from '../support/harness.ts'
+import { ADAPTERS, createHarness, CREDENTIALS, type Harness, PASSWORD } from '../support/harness.ts'
 import { createSeededRandom } from '../support/random.ts'
 import { dumpAws, findPlanted } from '../support/sinks.ts'
 
@@ -115,9 +115,9 @@ describe('the credential vault', () => {
   })
 })
 
-describe('changing credentials', () => {
+describe.each(ADAPTERS)('changing credentials over %s', (adapter) => {
   it('SEC-10 touches only what is named; nothing but null removes', async () => {
-    const { house, ana, id, secretId } = await withAgent()
+    const { house, ana, id, secretId } = await withAgent({ adapter })
     await ana.patch(`/api/agents/${id}/credentials`, { githubToken: CREDENTIALS.githubToken })
 
     for (const value of ['', '   ', 'not a token', CREDENTIALS.slackBotToken]) {
@@ -138,6 +138,7 @@ describe('changing credentials', () => {
   it('SEC-03 recovers from a crash at every AWS call of a merge', async () => {
     const trace: string[] = []
     const probe = await withAgent({
+      adapter,
       hook: async (call, proceed) => {
         trace.push(call.operation)
         return proceed()
@@ -151,12 +152,13 @@ describe('changing credentials', () => {
     for (let crashAt = 1; crashAt <= total; crashAt += 1) {
       for (const when of ['before', 'after'] as const) {
         const crash = createCrash()
-        const first = await withAgent({ seed: `${crashAt} ${when}`, hook: crash.hook })
+        const first = await withAgent({ adapter, seed: `${crashAt} ${when}`, hook: crash.hook })
         crash.arm(crashAt, when)
         void first.ana.patch(`/api/agents/${first.id}/credentials`, { githubToken: CREDENTIALS.githubToken })
         await expect.poll(crash.isDead, { interval: 2 }).toBe(true)
 
         const second = await createHarness({
+          adapter,
           aws: first.house.aws,
           clock: first.house.clock,
           seed: `second ${crashAt} ${when}`,
@@ -182,6 +184,7 @@ describe('changing credentials', () => {
   it('SEC-06 answers 429 when the versions are spent, and loses nothing', async () => {
     let spent = false
     const { house, ana, id, secretId } = await withAgent({
+      adapter,
       hook: async (call, proceed) => {
         if (spent && call.operation === 'PutSecretValue')
           throw new AwsFault('LimitExceededException', 'too many versions')
@@ -199,7 +202,7 @@ describe('changing credentials', () => {
   })
 
   it('enforces the budget of versions per day', async () => {
-    const { house, ana, id } = await withAgent()
+    const { house, ana, id } = await withAgent({ adapter })
     const statuses: number[] = []
     for (let turn = 0; turn < 93; turn += 1) {
       statuses.push(
@@ -217,6 +220,7 @@ describe('changing credentials', () => {
   it('SEC-07 rides out throttled calls with one new version', async () => {
     let left = 0
     const { house, ana, id, secretId } = await withAgent({
+      adapter,
       hook: async (call, proceed) => {
         if (call.service === 'secretsmanager' && left > 0) {
           left -= 1
@@ -234,7 +238,7 @@ describe('changing credentials', () => {
 
   it('SEC-09 SEC-16 leaves no live secret of a deleted agent, and the name is free again', async () => {
     for (let seed = 0; seed < 5; seed += 1) {
-      const { house, ana, id, secretId } = await withAgent({ seed: `delete ${seed}` })
+      const { house, ana, id, secretId } = await withAgent({ adapter, seed: `delete ${seed}` })
       await house.settle(10)
       const [merged, deleted] = await Promise.all([
         ana.patch(`/api/agents/${id}/credentials`, { githubToken: CREDENTIALS.githubToken }),
@@ -256,7 +260,7 @@ describe('changing credentials', () => {
   })
 
   it('SEC-17 stores a token byte for byte', async () => {
-    const { house, ana, id, secretId } = await withAgent()
+    const { house, ana, id, secretId } = await withAgent({ adapter })
     const token = `github_pat_${'=+/.-_~!$&\'()*,;:@%{}[]|^`<>?#"\\'.repeat(4)}`
     const longest = `xoxb-${'x'.repeat(4096 - 5)}`
 
@@ -267,9 +271,9 @@ describe('changing credentials', () => {
   })
 })
 
-describe('onboarding', () => {
+describe.each(ADAPTERS)('onboarding over %s', (adapter) => {
   it('PRV-15 makes one agent of twenty identical calls, and gives them one answer', async () => {
-    const house = await createHarness()
+    const house = await createHarness({ adapter })
     const admin = await house.joinAsAdmin()
     const ana = await house.join(admin, EMAIL)
     const body = { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } }
@@ -292,7 +296,7 @@ describe('onboarding', () => {
   })
 
   it('I-23 takes one key of two tenants for two requests', async () => {
-    const house = await createHarness()
+    const house = await createHarness({ adapter })
     const admin = await house.joinAsAdmin()
     const body = { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } }
     const replies = []
@@ -307,7 +311,7 @@ describe('onboarding', () => {
   })
 
   it('PRV-17 accepts exactly as many agents as the tenant may have', async () => {
-    const house = await createHarness()
+    const house = await createHarness({ adapter })
     const admin = await house.joinAsAdmin()
     const ana = await house.join(admin, EMAIL)
 
@@ -327,7 +331,7 @@ describe('onboarding', () => {
     const body = { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } }
     for (let crashAt = 1; crashAt <= 12; crashAt += 1) {
       const crash = createCrash()
-      const house = await createHarness({ seed: `onboard ${crashAt}`, hook: crash.hook })
+      const house = await createHarness({ adapter, seed: `onboard ${crashAt}`, hook: crash.hook })
       const admin = await house.joinAsAdmin()
       const ana = await house.join(admin, EMAIL)
       crash.arm(crashAt, 'after')
@@ -337,7 +341,7 @@ describe('onboarding', () => {
         new Promise((resolve) => setTimeout(resolve, 100)),
       ])
 
-      const reborn = await createHarness({ aws: house.aws, clock: house.clock, seed: `reborn ${crashAt}` })
+      const reborn = await createHarness({ adapter, aws: house.aws, clock: house.clock, seed: `reborn ${crashAt}` })
       const again = reborn.browse()
       await again.post('/api/login', { email: EMAIL, password: PASSWORD })
       const retried = await again.post('/api/agents', body, { 'idempotency-key': 'k' })
@@ -401,7 +405,7 @@ const PREFIX_LENGTHS: Record<string, number> = {
   slackAppToken: 7,
 }
 
-describe('planted credentials', () => {
+describe.each(ADAPTERS)('planted credentials over %s', (adapter) => {
   it('LEK-01 LEK-06 LEK-08 LEK-11 SEC-14 LOC-05 are nowhere but in their own secret’s ciphertext', async () => {
     const planted = {
       claudeCodeToken: 'sk-ant-oat01-QwzXrTvBn7pLm3kJh9gFd5sA',
@@ -410,7 +414,7 @@ describe('planted credentials', () => {
       slackBotToken: 'xoxb-Lk5jHg9fDs2aPo8iUy4tRe6wQm1n',
       slackAppToken: 'xapp-1-Bv3cXz7mNb1lKj5hGf9dSa4pOi8u',
     }
-    const house = await createHarness()
+    const house = await createHarness({ adapter })
     const { replies, ana, id } = await exercise(house, planted)
     await house.settle()
     await ana.del(`/api/agents/${id}`)
@@ -445,6 +449,7 @@ describe('planted credentials', () => {
       let count = Number.NEGATIVE_INFINITY
       hasFailed = false
       const house = await createHarness({
+        adapter,
         seed: `fail ${failAt}`,
         hook: async (call, proceed) => {
           count += 1

@@ -1,10 +1,13 @@
+import { copyFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import type { Browser, Reply } from '../support/browser.ts'
 import { createTestClock } from '../support/clock.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 import { createSeededRandom } from '../support/random.ts'
 import { createFactReader } from './model-facts.ts'
-import { createFaultPlan, type Fault, type FaultPlan, FAULTS } from './plan.ts'
+import { type Choice, createFaultPlan, type FaultPlan, type Past } from './plan.ts'
+import { newScratchFolder } from './scratch.ts'
 import { takeOverSleeps } from './sleeps.ts'
 
 /** The real thing under random commands: copies of the app that die and come back, on one embedded AWS. */
@@ -43,7 +46,8 @@ const turnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(re
 export const createModelWorld = async (seed: string, faultRate: number) => {
   takeOverSleeps()
   const clock = createTestClock()
-  const aws = await createEmbeddedAws({ directory: null, clock, random: createSeededRandom(`${seed} aws`) })
+  const folder = newScratchFolder()
+  const aws = await createEmbeddedAws({ directory: folder, clock, random: createSeededRandom(`${seed} aws`) })
   const readFacts = createFactReader(aws)
   let opened = 0
   let calls = 0
@@ -54,7 +58,7 @@ export const createModelWorld = async (seed: string, faultRate: number) => {
 
   const open = async (): Promise<Copy> => {
     opened += 1
-    const plan = createFaultPlan({ aws, advanceSeconds: clock.advanceSeconds, past: null })
+    const plan = createFaultPlan({ aws, advanceSeconds: clock.advanceSeconds })
     const house = await createHarness({
       aws,
       clock,
@@ -79,10 +83,30 @@ export const createModelWorld = async (seed: string, faultRate: number) => {
     return fresh
   }
 
-  const chooser = (luck: number): ((at: number) => Fault | undefined) => {
+  const dice = (luck: number): (() => number) => {
     const random = createSeededRandom(`${seed} luck ${luck}`)
-    const draw = (): number => Buffer.from(random.bytes(4)).readUInt32BE() / 2 ** 32
-    return () => (draw() < faultRate ? FAULTS[Math.floor(draw() * FAULTS.length)] : undefined)
+    return () => Buffer.from(random.bytes(4)).readUInt32BE() / 2 ** 32
+  }
+
+  /** A fault at every so manieth call. Where the past is kept, every other read that may be late is. */
+  const chooser =
+    (draw: () => number): Choice =>
+    (_at, possible) => {
+      if (possible.includes('stale-read') && draw() < 0.5) return 'stale-read'
+      return draw() < faultRate ? possible[Math.floor(draw() * possible.length)] : undefined
+    }
+
+  /** Keeps AWS as it is now for as long as a command runs. */
+  const keepPast = async (): Promise<{ past: Past; forget: () => void }> => {
+    const copy = newScratchFolder()
+    aws.database.run('VACUUM INTO ?', join(copy, 'aws.sqlite'))
+    copyFileSync(join(folder, 'kms-root.key'), join(copy, 'kms-root.key'))
+    const kept = await createEmbeddedAws({ directory: copy, clock })
+    const forget = (): void => {
+      kept.close()
+      rmSync(copy, { recursive: true, force: true })
+    }
+    return { past: async () => kept, forget }
   }
 
   /** Waits until nothing that a command began is under way: what was answered early may still be writing. */
@@ -104,10 +128,13 @@ export const createModelWorld = async (seed: string, faultRate: number) => {
     const { house, plan } = await copyAt(via)
     const before = plan.met()
     isArmed = injecting && luck !== 0
-    if (isArmed) plan.armEach(chooser(luck))
+    const draw = dice(luck)
+    const kept = isArmed && draw() < faultRate ? await keepPast() : null
+    if (isArmed) plan.armEach(chooser(draw), kept?.past ?? null)
     const done = await Promise.race([task(house), plan.death.then(() => null)])
     await quiet()
     plan.heal()
+    kept?.forget()
     isArmed = false
     const met = plan.met() - before
     faults += met
@@ -147,7 +174,10 @@ export const createModelWorld = async (seed: string, faultRate: number) => {
     },
     /** Calls to AWS that could have met a fault, and those that did. */
     counts: () => ({ calls: armed, faults }),
-    close: () => aws.close(),
+    close: (): void => {
+      aws.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
   }
 }
 

@@ -5,7 +5,7 @@ import { runModel, runModelUntil } from './model.ts'
 const FAULT_RATE = 0.05
 
 describe('random commands', () => {
-  it('on copies of the app that die and on an AWS that fails keep every rule, and all comes to rest', async () => {
+  it('PRV-18 on copies of the app that die and on an AWS that fails keep every rule, and all comes to rest', async () => {
     const run = await runModelUntil(450, { seed: 20_261_121, commands: 60, faultRate: FAULT_RATE })
 
     expect(run.violations).toEqual([])

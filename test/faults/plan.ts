@@ -54,10 +54,13 @@ const mayBeStale = ({ service, operation, input }: AwsCall): boolean => {
   return !ConsistentRead && !Object.values(RequestItems).some((table) => table.ConsistentRead)
 }
 
-const messageFaultsOf = (name: string, answer: unknown): readonly Fault[] => {
+const messageFaultsOf = (name: string): readonly Fault[] => {
   if (name === 'sqs.SendMessage') return ['duplicate']
-  return name === 'sqs.ReceiveMessage' && Received.parse(answer).Messages.length > 0 ? MESSAGE_FAULTS : []
+  return name === 'sqs.ReceiveMessage' ? MESSAGE_FAULTS : []
 }
+
+const isEmpty = (name: string, answer: unknown): boolean =>
+  name === 'sqs.ReceiveMessage' && Received.parse(answer).Messages.length === 0
 
 const THROTTLES: Record<string, string> = {
   dynamodb: 'ProvisionedThroughputExceededException',
@@ -117,9 +120,13 @@ const meetAtQueue = async (
 interface Surroundings {
   aws: EmbeddedAws
   advanceSeconds: (seconds: number) => void
-  /** AWS as it was before, for reads that come too early; null where nobody kept it. */
-  past: (() => Promise<EmbeddedAws>) | null
 }
+
+/** AWS as it was when the plan was armed, for reads that come too early. Only ever read. */
+export type Past = () => Promise<EmbeddedAws>
+
+/** Which fault, of those that can befall it, the call of that number meets. */
+export type Choice = (at: number, possible: readonly Fault[]) => Fault | undefined
 
 const callDirectly = ({ services }: EmbeddedAws, service: string) => {
   const known = Object.entries(services).find(([name]) => name === service)
@@ -133,11 +140,12 @@ const InputRecord = z.record(z.string(), z.unknown())
  * What stands between one instance of the app and AWS: numbers the calls and breaks those that the plan names. A crash is no
  * exception: the call never settles and nothing that this instance does afterwards reaches AWS.
  */
-export const createFaultPlan = ({ aws, advanceSeconds, past }: Surroundings) => {
+export const createFaultPlan = ({ aws, advanceSeconds }: Surroundings) => {
   const trace: TracedCall[] = []
-  let choose: (at: number) => Fault | undefined = () => undefined
+  let choose: Choice = () => undefined
   let met = 0
   let broken = new Map<string, Fault>()
+  let past: Past | null = null
   let isArmed = false
   let count = 0
   let dead = false
@@ -180,25 +188,32 @@ export const createFaultPlan = ({ aws, advanceSeconds, past }: Surroundings) => 
     if (!isArmed) return proceed()
     const name = nameOf(call)
     count += 1
-    const stale: readonly Fault[] = past !== null && mayBeStale(call) ? ['stale-read'] : []
-    const traced: TracedCall = { name, faults: [...CALL_FAULTS, ...stale] }
+    const traced: TracedCall = {
+      name,
+      faults: [
+        ...CALL_FAULTS,
+        ...messageFaultsOf(name),
+        ...(past !== null && mayBeStale(call) ? ['stale-read' as const] : []),
+      ],
+    }
     trace.push(traced)
-    const planned = choose(count)
-    if (planned === 'stale-read' && stale.length === 0) return proceed()
+    const chosen = choose(count, traced.faults)
+    const planned = chosen !== undefined && traced.faults.includes(chosen) ? chosen : undefined
     if (planned !== undefined && STICKY.has(planned)) broken.set(name, planned)
     const fault = planned ?? broken.get(name)
     if (fault === undefined) {
       const answer = await proceed()
-      traced.faults = [...traced.faults, ...messageFaultsOf(name, answer)]
+      if (isEmpty(name, answer)) traced.faults = CALL_FAULTS
       return answer
     }
     met += 1
     return meet(fault, call, proceed)
   }
 
-  /** From now on the fault of each call is what `choice` says of its number. */
-  const armEach = (choice: (at: number) => Fault | undefined): void => {
+  /** From now on the fault of each call is what `choice` says; without a past no read comes too early. */
+  const armEach = (choice: Choice, before: Past | null): void => {
     choose = choice
+    past = before
     isArmed = true
   }
 
@@ -207,7 +222,8 @@ export const createFaultPlan = ({ aws, advanceSeconds, past }: Surroundings) => 
     /** The calls since the plan was armed, by service and operation. */
     trace,
     armEach,
-    arm: (faults: readonly PlannedFault[]): void => armEach((at) => faults.find((fault) => fault.at === at)?.fault),
+    arm: (faults: readonly PlannedFault[], before: Past): void =>
+      armEach((at) => faults.find((fault) => fault.at === at)?.fault, before),
     /** How many calls a fault has met. */
     met: () => met,
     heal: (): void => {

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { PUBLIC_CASES } from '../abuse/public-cases.ts'
 import { replay } from './interleavings.ts'
 import { type Done, FAULT_RATE, type Task } from './worker.ts'
 import { WORKFLOWS } from './workflows.ts'
@@ -15,7 +17,7 @@ import { WORKFLOWS } from './workflows.ts'
 
 const HELP = `npm run faults [-- --only sweep,pairs,…] [--scale 0.1] [--seed 1] [--replay what a violation says]
 
-  rows: sweep, pairs, model, redeem, merges, fuzz, launches, revocations, defects
+  rows: sweep, pairs, model, redeem, merges, fuzz, launches, revocations, defects, cases
 `
 
 interface Measured {
@@ -68,6 +70,15 @@ const schedules =
     const done = await inShares(wanted, 10, (each, number) => ({ kind, schedules: each, seed: seed * 1000 + number }))
     return survived(done, 'schedules')
   }
+
+/** Which abuse cases the tests that a command runs say passed, and which did not. */
+const casesOf = (config: string): { passed: string[]; failed: string[] } => {
+  spawnSync('vitest', ['run', '--config', config], { stdio: 'ignore' })
+  const lines = readFileSync('test-report/abuse-cases.txt', 'utf8').trim().split('\n')
+  const having = (how: string) =>
+    lines.filter((line) => line.endsWith(` ${how}`)).map((line) => line.split(' ')[0] ?? '')
+  return { passed: having('passed'), failed: having('FAILED') }
+}
 
 const ROWS: readonly Row[] = [
   {
@@ -168,6 +179,19 @@ const ROWS: readonly Row[] = [
       const { stdout, status } = spawnSync('node', ['test/defects/run.ts'], { encoding: 'utf8' })
       const last = stdout.trim().split('\n').at(-1) ?? ''
       return { text: last, holds: status === 0, failures: status === 0 ? [] : [stdout] }
+    },
+  },
+  {
+    key: 'cases',
+    figure: 'public abuse cases, by id',
+    goal: 'all, on the local server and on Lambda events',
+    measure: async () => {
+      const runs = ['vitest.config.ts', 'test/e2e/vitest.config.ts'].map(casesOf)
+      const failed = new Set(runs.flatMap((run) => run.failed))
+      const passed = new Set(runs.flatMap((run) => run.passed))
+      const missing = PUBLIC_CASES.filter((id) => failed.has(id) || !passed.has(id))
+      const text = `${PUBLIC_CASES.length - missing.length} of ${PUBLIC_CASES.length} passed`
+      return { text, holds: missing.length === 0, failures: missing.map((id) => `${id} did not pass`) }
     },
   },
 ]

@@ -1,20 +1,16 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { cpSync, rmSync } from 'node:fs'
 import { STRAY_SWEEP_SECONDS } from '../../lambdas/contract/facts.ts'
 import { STRAY_KINDS } from '../../lambdas/contract/names.ts'
-import { createEmbeddedAws, type EmbeddedAws } from '../../local/aws/embedded-aws.ts'
+import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import { once } from '../../lambdas/core/once.ts'
 import type { Browser } from '../support/browser.ts'
 import { createTestClock } from '../support/clock.ts'
 import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
 import { dumpAws } from '../support/sinks.ts'
-import { createFaultPlan, type PlannedFault, type TracedCall } from './plan.ts'
+import { createFaultPlan, type Past, type PlannedFault, type TracedCall } from './plan.ts'
+import { newScratchFolder } from './scratch.ts'
 import { type Scene, SECOND_TOKEN, type Workflow } from './workflows.ts'
 import { findViolations, findViolationsAtRest } from './world.ts'
-
-/** In memory where there is such a place: each try begins with a copy. */
-export const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 /** Back-off between tries is for others' sake; here it would only be waited for. */
 export const withoutBackOff = (): void => {
@@ -31,8 +27,7 @@ export const PLANTED = [...Object.values(CREDENTIALS), SECOND_TOKEN]
 interface Beginning {
   workflow: Workflow
   folder: string
-  /** AWS as it is now, for reads that do not see what was written since. Only ever read. */
-  past: () => Promise<EmbeddedAws>
+  past: Past
   end: () => Promise<void>
   cookies: Record<'admin' | 'tenant' | 'support', [string, string][]>
   notes: Record<string, string>
@@ -49,14 +44,14 @@ const people = (house: Harness, cookies: Beginning['cookies'], notes: Record<str
 }
 
 const copyOf = (folder: string): string => {
-  const copy = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
+  const copy = newScratchFolder()
   cpSync(folder, copy, { recursive: true })
   return copy
 }
 
 /** Does a workflow's setup once. The caller ends it. */
 export const begin = async (workflow: Workflow): Promise<Beginning> => {
-  const folder = mkdtempSync(join(SCRATCH, 'vestibule-faults-'))
+  const folder = newScratchFolder()
   const clock = createTestClock()
   const aws = await createEmbeddedAws({ directory: folder, clock })
   const house = await createHarness({ aws, clock, seed: `setup of ${workflow.name}` })
@@ -170,9 +165,9 @@ export const attempt = async (
   const clock = createTestClock(beginning.startsAt)
   const aws = await createEmbeddedAws({ directory: folder, clock })
   const instanceOf = async (seed: string, armed: readonly PlannedFault[]) => {
-    const plan = createFaultPlan({ aws, advanceSeconds: clock.advanceSeconds, past: beginning.past })
+    const plan = createFaultPlan({ aws, advanceSeconds: clock.advanceSeconds })
     const house = await createHarness({ aws, clock, hook: plan.hook, seed: `${workflow.name} ${seed}` })
-    plan.arm(armed)
+    plan.arm(armed, beginning.past)
     return { plan, house }
   }
   try {

@@ -10,6 +10,7 @@ import { ProvisionRequest } from '../../lambdas/contract/provisioning.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import type { EmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import { dumpAws, spellingsOf } from '../support/sinks.ts'
+import { findTrailViolations } from './world-trail.ts'
 
 /** What is true of the whole installation, read from the embedded AWS itself and never by the product's own means. */
 
@@ -28,6 +29,7 @@ export interface World {
   accounts: Row[]
   invites: Row[]
   tenants: Row[]
+  tokens: Row[]
   machines: { id: string; state: string; groups: string[]; agentId: string }[]
   secrets: { name: string; deleted: boolean; boundTo: string | undefined }[]
 }
@@ -41,6 +43,7 @@ export const readWorld = (aws: EmbeddedAws): World => {
     accounts: directory.filter(({ sk }) => sk === 'ACCOUNT'),
     invites: directory.filter(({ sk }) => sk === 'INVITE'),
     tenants: directory.filter(({ sk }) => sk === 'TENANT'),
+    tokens: directory.filter(({ sk }) => String(sk).startsWith('TOKEN#')),
     machines: aws.database.all('SELECT id, state, groups, tags FROM ec2_instance').map((row) => ({
       id: String(row.id),
       state: String(row.state),
@@ -62,7 +65,8 @@ const isAlive = ({ state }: { state: string }): boolean => state !== 'terminated
 /** What must hold at every moment. */
 export const findViolations = async (aws: EmbeddedAws, planted: readonly string[]): Promise<string[]> => {
   const found: string[] = []
-  const { agents, accounts, invites, machines } = readWorld(aws)
+  const world = readWorld(aws)
+  const { agents, accounts, invites, machines } = world
   for (const agent of agents) {
     const live = machines.filter((machine) => machine.agentId === agent.agentId && isAlive(machine))
     if (live.length > 1) found.push(`I-15 ${agent.agentId} has ${live.length} live machines`)
@@ -84,15 +88,12 @@ export const findViolations = async (aws: EmbeddedAws, planted: readonly string[
     const body = row.body instanceof Uint8Array ? Buffer.from(row.body).toString() : ''
     if (!ProvisionRequest.safeParse(JSON.parse(body)).success) found.push(`I-13 ${String(row.key)} does not fit`)
   }
-  const chains = new Map<string, Row[]>()
-  for (const event of rowsOf(aws, 'vestibule-audit')) {
-    chains.set(event.chain, [...(chains.get(event.chain) ?? []), event])
-  }
+  const events = rowsOf(aws, 'vestibule-audit')
+    .map((event) => ({ ...event, sequence: Number(event.sequence) }) as AuditEvent & Row)
+    .toSorted((left, right) => left.sequence - right.sequence)
+  found.push(...findTrailViolations(world, events))
   const heads = new Map(rowsOf(aws, 'vestibule-directory').map((row) => [String(row.pk), row]))
-  for (const [chain, events] of chains) {
-    const ordered = events
-      .map((event) => ({ ...event, sequence: Number(event.sequence) }) as AuditEvent)
-      .toSorted((left, right) => left.sequence - right.sequence)
+  for (const [chain, ordered] of Map.groupBy(events, (event) => String(event.chain))) {
     const head = heads.get(`CHAIN#${chain}`)
     const broken = findChainBreak(chain, ordered, head === undefined ? null : (head as ChainHead & Row))
     if (broken !== null) found.push(`I-22 the trail of ${chain} breaks: ${JSON.stringify(broken)}`)
@@ -120,7 +121,7 @@ const secretOf = async (aws: EmbeddedAws, name: string): Promise<Row | null> => 
     const { SecretString = '{}' } = await secrets.send(
       new GetSecretValueCommand({ SecretId: name, VersionStage: 'AWSCURRENT' }),
     )
-    return JSON.parse(SecretString).credentials
+    return JSON.parse(SecretString)
   } catch (error) {
     if (error instanceof Error && error.name === 'ResourceNotFoundException') return null
     throw error
@@ -144,7 +145,14 @@ const findAgentViolations = async (aws: EmbeddedAws, agent: Row, { machines, sec
     return found
   }
   for (const kind of CREDENTIAL_KINDS) {
-    if (agent.credentials[kind].provided !== (secret?.[kind] !== undefined)) say(`I-11 is wrong about its ${kind}`)
+    if (agent.credentials[kind].provided !== (secret?.credentials[kind] !== undefined))
+      say(`I-11 is wrong about its ${kind}`)
+  }
+  if (secret !== null) {
+    const told = rowsOf(aws, 'vestibule-audit').filter(
+      ({ action, target }) => action === 'agent.credentials_changed' && target === agent.agentId,
+    )
+    if (told.length !== secret.merges.length) say(`I-21 ${secret.merges.length} merges were told ${told.length} times`)
   }
   for (const { groups } of live) {
     const isOpen = groups.includes('sg-support')
