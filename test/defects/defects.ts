@@ -23,6 +23,8 @@ const CORE = 'test/lambdas/core.test.ts'
 const TRAIL = 'test/lambdas/audit-trail.test.ts'
 const ENROLLMENT = 'test/lambdas/enrollment.test.ts'
 const PROVISIONING = 'test/lambdas/provisioning.test.ts'
+const MACHINE_STATES = 'test/lambdas/provisioning/machine-states.test.ts'
+const KEYS = 'test/abuse/provisioning-keys.test.ts'
 const PACE = 'test/lambdas/launch-pace.test.ts'
 const CERTIFICATES = 'test/lambdas/support/certificates.test.ts'
 const RELEASES = 'test/agent/release.test.ts'
@@ -440,6 +442,38 @@ const OF_MACHINES: readonly Defect[] = [
     from: `isPassing(agent.status) && !waitsForTurn(agent)`,
     to: `isPassing(agent.status)`,
     caughtBy: { file: PACE, name: 'leaves a fresh request alone while it looks after a merge of the same agent' },
+  },
+  {
+    name: 'a start believes that a machine runs which was stopped meanwhile',
+    rule: 'I-12',
+    file: 'lambdas/provisioning/converge-agent.ts',
+    from: `if (seen.state === 'stopped' || seen.state === 'running') await`,
+    to: `if (seen.state === 'stopped') await`,
+    caughtBy: { file: MACHINE_STATES, name: 'a start is asked for although the machine seems to run' },
+  },
+  {
+    name: 'a machine goes on running although its agent is stopped',
+    rule: 'I-12',
+    file: 'lambdas/provisioning/record-heartbeat.ts',
+    from: `const isContrary = agent.status === 'stopped'`,
+    to: `const isContrary = false`,
+    caughtBy: { file: MACHINE_STATES, name: 'is stopped again where its tenant had asked for it' },
+  },
+  {
+    name: 'a key is made and not learned of by its tenant’s row',
+    rule: 'I-17',
+    file: 'lambdas/agents/create-agent-secret.ts',
+    from: `  await deps.tenants.rememberKey(tenant.tenantId, key.arn)\n`,
+    to: '',
+    caughtBy: { file: KEYS, name: 'is learned by the tenant’s row also where credentials come after' },
+  },
+  {
+    name: 'a new key that AWS does not see everywhere yet is given up',
+    rule: 'PRV-06',
+    file: 'lambdas/core/until-visible.ts',
+    from: `if (!isTooEarly(error) || clock.now() >= until) throw error`,
+    to: `throw error`,
+    caughtBy: { file: KEYS, name: 'PRV-06 is waited for at each call that names it' },
   },
   {
     name: 'a machine that ended is not noticed',

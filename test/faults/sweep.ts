@@ -9,16 +9,14 @@ import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
 import { dumpAws } from '../support/sinks.ts'
 import { createFaultPlan, type Past, type PlannedFault, type TracedCall } from './plan.ts'
 import { newScratchFolder } from './scratch.ts'
+import { decideSleeps, takeOverSleeps } from './sleeps.ts'
 import { type Scene, SECOND_TOKEN, type Workflow } from './workflows.ts'
 import { findViolations, findViolationsAtRest } from './world.ts'
 
 /** Back-off between tries is for others' sake; here it would only be waited for. */
 export const withoutBackOff = (): void => {
-  const { setTimeout: wait } = globalThis
-  globalThis.setTimeout = Object.assign(
-    (task: () => void, milliseconds = 0) => wait(task, Math.min(milliseconds, 1)),
-    wait,
-  )
+  takeOverSleeps()
+  decideSleeps(() => new Promise((resolve) => setTimeout(resolve, 1)))
 }
 
 export const PLANTED = [...Object.values(CREDENTIALS), SECOND_TOKEN]
@@ -148,6 +146,8 @@ const stateOf = (house: Harness): string => {
 
 export interface Outcome {
   trace: readonly TracedCall[]
+  /** Whether somebody waits for an answer that depends on nothing but calls to AWS. */
+  isRequest: boolean
   violations: string[]
 }
 
@@ -203,7 +203,8 @@ export const attempt = async (
     violations.push(...(await comeToRest(second.house)))
     const wrong = (await workflow.check?.(second.house, returned)) ?? null
     if (wrong !== null) violations.push(`${workflow.name}: ${wrong}`)
-    return { trace: first.plan.trace, violations: [...new Set(violations)] }
+    const isRequest = answered !== null && workflow.waits !== true
+    return { trace: first.plan.trace, isRequest, violations: [...new Set(violations)] }
   } finally {
     aws.close()
     rmSync(folder, { recursive: true, force: true })
@@ -215,6 +216,17 @@ export interface SweepResult {
   calls: readonly TracedCall[]
   tried: number
   failures: { faults: readonly PlannedFault[]; violations: string[] }[]
+}
+
+/** How much more often a request makes a call that breaks: the SDK's own tries, or looks for a key that is not visible yet. */
+const MORE_TRIES = 16
+
+/** I-28: what breaks once does not make a request call AWS without end. */
+const judgeTries = (clean: Outcome, tried: Outcome, { at }: PlannedFault): string[] => {
+  const name = clean.trace[at - 1]?.name
+  const tries = ({ trace }: Outcome): number => trace.filter((call) => call.name === name).length
+  const more = tries(tried) - tries(clean)
+  return clean.isRequest && more > MORE_TRIES ? [`I-28 ${name} was called ${more} times more`] : []
 }
 
 /** Every call of a workflow with every fault; `choose` may leave some out. */
@@ -233,7 +245,8 @@ export const sweep = async (
         const planned = { at: index + 1, fault }
         if (!choose(planned)) continue
         tried += 1
-        const { violations } = await attempt(beginning, [planned])
+        const outcome = await attempt(beginning, [planned])
+        const violations = [...outcome.violations, ...judgeTries(clean, outcome, planned)]
         if (violations.length > 0) failures.push({ faults: [planned], violations })
       }
     }

@@ -24,6 +24,8 @@ export interface Workflow {
   setup: (house: Harness, scene: Scene) => Promise<void>
   /** The user's call, or the system's work. Done again after a fault, with the same keys. Null where nobody is answered. */
   run: (house: Harness, scene: Scene) => Promise<Reply | null>
+  /** True where the answer waits for others' work, and looks for it over and over. */
+  waits?: boolean
   /** Answers of a repeat that are no failure: the first try may have been through. */
   mayRepeatAs?: readonly number[]
   /** What must be so once the repeat was answered and all is at rest; a text says what is not. */
@@ -284,6 +286,7 @@ export const WORKFLOWS: readonly Workflow[] = [
   },
   {
     name: 'turn support off',
+    waits: true,
     setup: withAgent('ready'),
     run: async (house, scene) => {
       const answer = scene.tenant.put(`/api/agents/${idOf(scene)}/support-access`, { enabled: false })
