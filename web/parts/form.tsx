@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { ApiError } from '../api.ts'
 import { ruleSentence } from '../words.ts'
 
@@ -185,10 +185,16 @@ export const SubmitButton = ({
   busy: boolean
   children: string
   kind?: string
-}) => (
-  <div class="row">
-    <button type="submit" class={kind} aria-disabled={busy}>
-      {busy ? 'One moment…' : children}
-    </button>
-  </div>
-)
+}) => {
+  // A browser sends no form whose button is disabled. As the page is served it is, since without our script the browser
+  // itself would send what was typed.
+  const [ready, setReady] = useState(false)
+  useLayoutEffect(() => setReady(true), [])
+  return (
+    <div class="row">
+      <button type="submit" class={kind} disabled={!ready} aria-disabled={busy}>
+        {busy ? 'One moment…' : children}
+      </button>
+    </div>
+  )
+}
