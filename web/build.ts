@@ -18,7 +18,7 @@ const PAGES: readonly { file: string; path: string; title: string }[] = [
 ]
 
 const NEEDS_SCRIPT =
-  '<main><h1>Nothing was sent</h1><p>This form needs JavaScript. Allow it for this site, go back and try again.</p><p><a href="/">Back to Vestibule</a></p></main>'
+  '<main><h1>Nothing was stored</h1><p>This form needs JavaScript. Allow it for this site, go back and try again.</p><p><a href="/">Back to Vestibule</a></p></main>'
 
 const fill = (template: string, title: string, assets: string, body: string): string =>
   template
@@ -92,7 +92,10 @@ export const buildSite = async (): Promise<void> => {
     writeFileSync(join(OUT, file), fill(template, title, assets, await renderer.renderPage(path)))
   }
   const styleOnly = styles.map((file) => `<link rel="stylesheet" href="/${file}" />`).join('\n    ')
-  writeFileSync(join(OUT, 'needs-script.html'), fill(template, 'Nothing was sent · Vestibule', styleOnly, NEEDS_SCRIPT))
+  writeFileSync(
+    join(OUT, 'needs-script.html'),
+    fill(template, 'Nothing was stored · Vestibule', styleOnly, NEEDS_SCRIPT),
+  )
   rmSync(join(OUT, '.vite'), { recursive: true })
   rmSync(SERVER_OUT, { recursive: true })
 }

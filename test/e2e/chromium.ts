@@ -4,15 +4,19 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 
 const SCREENSHOTS = resolve('test-report/screenshots')
 
-/** CHROMIUM_PATH, then the system's own. Null when there is none: the tests then say loudly that they did not run. */
-export const findChromium = (): string | null => {
+/** CHROMIUM_PATH, then the system's own. Null when there is none, and said loudly: what needs it then did not run. */
+export const findChromium = (neededFor: string): string | null => {
   const candidates = [
     process.env.CHROMIUM_PATH,
     '/usr/bin/chromium',
     '/usr/bin/chromium-browser',
     '/usr/bin/google-chrome',
   ]
-  return candidates.find((path) => path !== undefined && path !== '' && existsSync(path)) ?? null
+  const found = candidates.find((path) => path !== undefined && path !== '' && existsSync(path)) ?? null
+  if (found === null) {
+    process.stderr.write(`\n!!! NO CHROMIUM: ${neededFor} SKIPPED. Install one or set CHROMIUM_PATH.\n\n`)
+  }
+  return found
 }
 
 export const launchChromium = (executablePath: string): Promise<Browser> =>
@@ -25,6 +29,8 @@ export const launchChromium = (executablePath: string): Promise<Browser> =>
       '--disable-sync',
       '--no-first-run',
     ],
+    // As in everybody's browser, a page that was left may come back out of memory, with all that stands in it.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
   })
 
 const VIEWS = [

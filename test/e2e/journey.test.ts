@@ -1,14 +1,11 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createBrowser } from '../support/browser.ts'
 import { CREDENTIALS, PASSWORD } from '../support/harness.ts'
 import { type RunningProduct, startProduct } from '../support/running-product.ts'
 import { findChromium, launchChromium, takeScreenshots, watchPage } from './chromium.ts'
+import { inviteTenant, joinAsAdmin } from './people.ts'
 
-const chromiumPath = findChromium()
-if (chromiumPath === null) {
-  process.stderr.write('\n!!! NO CHROMIUM: the journey in a browser was SKIPPED. Install one or set CHROMIUM_PATH.\n\n')
-}
+const chromiumPath = findChromium('the journey in a browser was')
 
 const AGENT_NAME = 'Babbage'
 const NEW_PASSWORD = 'an umbrella over the harbour'
@@ -228,16 +225,9 @@ describe.skipIf(chromiumPath === null)('the journey in a browser', () => {
   it('holds the longest names at 320 pixels, and a keyboard finds its way', async () => {
     const own = await startProduct()
     try {
-      const online = { fetch: (request: Request) => fetch(request) }
-      const admin = createBrowser(online, { origin: own.url })
-      await admin.post('/api/signup', {
-        invite: own.adminInviteLink.split('#')[1],
-        email: 'admin@example.com',
-        password: PASSWORD,
-      })
+      const admin = await joinAsAdmin(own)
       const email = `${'a'.repeat(64)}@${'b'.repeat(60)}.example.com`
-      const tenantName = 'W'.repeat(80)
-      const issued = await admin.post('/api/admin/invites', { email, tenantName })
+      const link = await inviteTenant(admin, email, 'W'.repeat(80))
       const context = await browser.newContext({ viewport: { width: 320, height: 700 } })
       const page = await context.newPage()
       const tooWideHere: string[] = []
@@ -247,7 +237,7 @@ describe.skipIf(chromiumPath === null)('the journey in a browser', () => {
         )
         if (overflow > 0) tooWideHere.push(`${name}: ${overflow} px`)
       }
-      await page.goto(issued.body.link)
+      await page.goto(link)
       await page.getByRole('heading', { name: /^Join W/ }).waitFor()
       await check('join')
       await page.getByLabel('Choose a password', { exact: true }).fill('short')

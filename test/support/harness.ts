@@ -33,7 +33,7 @@ export interface HarnessOptions {
 
 export const ADAPTERS = ['local', 'lambda'] as const
 
-const codeOf = (link: string): string => link.split('#')[1] ?? ''
+export const codeOf = (link: string): string => link.split('#')[1] ?? ''
 
 /** The product on an embedded AWS in memory, with a clock that stands still and logs that are kept. */
 export const createHarness = async (options: HarnessOptions = {}) => {

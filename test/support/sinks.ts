@@ -27,6 +27,8 @@ export const spellingsOf = (value: string): string[] => [
   Buffer.from(value).toString('base64url'),
   Buffer.from(value).toString('hex'),
   encodeURIComponent(value),
+  // As a form puts it into an address.
+  encodeURIComponent(value).replaceAll('%20', '+'),
   JSON.stringify(value).slice(1, -1),
 ]
 

@@ -3,7 +3,7 @@ import { PASSWORD_MIN_CHARACTERS } from '../../lambdas/contract/facts.ts'
 import { type AnswerOf, type ApiError, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle, Problem } from '../parts/common.tsx'
-import { clearSecrets, Form, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { clearAnswered, Form, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { PasswordField } from '../parts/password-field.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -61,7 +61,7 @@ const JoinForm = ({ invite }: { invite: Inspected }) => {
     const result = await call('POST /api/signup', {
       body: { invite: code, email: invite.email ?? '', password: readText(element, 'password') },
     })
-    clearSecrets(element)
+    clearAnswered(element, result)
     if (!result.ok) return result.error
     code = ''
     element.reset()

@@ -9,7 +9,16 @@ import {
 import { type ApiError, call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle } from '../parts/common.tsx'
-import { clearSecrets, describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import {
+  clearAnswered,
+  describedBy,
+  Form,
+  Field,
+  isUnanswered,
+  readText,
+  SubmitButton,
+  useForm,
+} from '../parts/form.tsx'
 import { SecretField } from '../parts/secret-field.tsx'
 import { KIND_NAMES } from '../words.ts'
 
@@ -93,11 +102,10 @@ export const Onboard = () => {
         },
       },
     })
-    clearSecrets(element)
+    clearAnswered(element, result)
     if (!result.ok) {
       // A refused request made nothing, so what is sent next is another request.
-      if (result.error.code !== 'offline' && result.error.code !== 'unavailable')
-        change({ ...progress, key: crypto.randomUUID() })
+      if (!isUnanswered(result.error)) change({ ...progress, key: crypto.randomUUID() })
       return result.error
     }
     element.reset()

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { API_TOKEN_DEFAULT_DAYS, API_TOKEN_MAX_DAYS, PASSWORD_MIN_CHARACTERS } from '../../lambdas/contract/facts.ts'
 import { type ApiError, call } from '../api.ts'
 import { Loading, PageTitle, Problem, TableHead, useLater, useLoaded } from '../parts/common.tsx'
-import { clearSecrets, describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { clearAnswered, describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { ShownOnce } from '../parts/shown-once.tsx'
 import { PasswordField } from '../parts/password-field.tsx'
 import { Time } from '../parts/time.tsx'
@@ -18,7 +18,7 @@ const Password = ({ onChanged }: { onChanged: () => void }) => {
     const result = await call('POST /api/password', {
       body: { currentPassword: readText(element, 'currentPassword'), newPassword: readText(element, 'newPassword') },
     })
-    clearSecrets(element)
+    clearAnswered(element, result)
     if (!result.ok) return result.error
     element.reset()
     setDone(true)

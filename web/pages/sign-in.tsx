@@ -1,7 +1,7 @@
 import { call } from '../api.ts'
 import { useApp } from '../parts/app-state.tsx'
 import { PageTitle } from '../parts/common.tsx'
-import { clearSecrets, describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
+import { clearAnswered, describedBy, Form, Field, readText, SubmitButton, useForm } from '../parts/form.tsx'
 import { PasswordField } from '../parts/password-field.tsx'
 
 const LABELS = { email: 'E-mail', password: 'Password' }
@@ -13,7 +13,7 @@ export const SignIn = () => {
     const result = await call('POST /api/login', {
       body: { email: readText(element, 'email').trim(), password: readText(element, 'password') },
     })
-    clearSecrets(element)
+    clearAnswered(element, result)
     if (!result.ok) return result.error
     setWho(result.value)
     if (path === '/signin') go('/', result.value)

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks'
 import type { AgentBody } from '../../lambdas/contract/agents.ts'
 import type { CredentialKind } from '../../lambdas/contract/credential-kinds.ts'
 import { call } from '../api.ts'
-import { clearSecrets, Form, readText, SubmitButton, useForm } from './form.tsx'
+import { clearAnswered, Form, readText, SubmitButton, useForm } from './form.tsx'
 import { SecretField } from './secret-field.tsx'
 
 interface EditorProps {
@@ -12,18 +12,17 @@ interface EditorProps {
   onClose: () => void
 }
 
-/** Takes one new token for one kind and stores it; the field is emptied before the answer is back. */
+/** Takes one new token for one kind and stores it; the field is emptied as soon as it was answered. */
 export const CredentialEditor = ({ agentId, kind, onStored, onClose }: EditorProps) => {
   const name = `edit-${kind}`
   const form = useForm({ [kind]: name, credentials: name })
   useEffect(() => document.getElementById(name)?.focus(), [])
   const send = async (element: HTMLFormElement) => {
-    const value = readText(element, name).trim()
-    clearSecrets(element)
     const result = await call('PATCH /api/agents/{id}/credentials', {
       params: { id: agentId },
-      body: { [kind]: value },
+      body: { [kind]: readText(element, name).trim() },
     })
+    clearAnswered(element, result)
     if (!result.ok) return result.error
     onStored(result.value.agent)
     return null

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
-import type { ApiError } from '../api.ts'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { ApiError, ApiResult } from '../api.ts'
 import { ruleSentence } from '../words.ts'
 
 export interface FieldError {
@@ -8,7 +8,7 @@ export interface FieldError {
   sentence: string
 }
 
-/** Fields of passwords and tokens, shown or hidden: empty by the time that an answer is here. */
+/** Fields of passwords and tokens, shown or hidden: empty once an answer is here. */
 const SECRET_INPUTS = 'input[type=password], input.secret, .with-button input'
 
 /** Errors of an answer, the first one of each field. `fields` maps the API's paths to input names. */
@@ -118,22 +118,34 @@ interface FormProps {
 }
 
 /** A form that is sent by script: its error summary on top, our own words instead of the browser's. */
-export const Form = ({ form, send, children, labels, action, autocomplete = 'on' }: FormProps) => (
-  <form
-    method="post"
-    action={action}
-    autocomplete={autocomplete}
-    noValidate
-    onSubmit={(event) => {
-      event.preventDefault()
-      const element = event.currentTarget
-      void form.run(() => send(element))
-    }}
-  >
-    <ErrorSummary form={form} labels={labels} />
-    {children}
-  </form>
-)
+export const Form = ({ form, send, children, labels, action, autocomplete = 'on' }: FormProps) => {
+  const element = useRef<HTMLFormElement>(null)
+  // A browser keeps a page that was left in its memory, and may bring it back with all that stood in it.
+  useEffect(() => {
+    const leave = (): void => {
+      if (element.current !== null) clearSecrets(element.current)
+    }
+    addEventListener('pagehide', leave)
+    return () => removeEventListener('pagehide', leave)
+  }, [])
+  return (
+    <form
+      ref={element}
+      method="post"
+      action={action}
+      autocomplete={autocomplete}
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault()
+        const sender = event.currentTarget
+        void form.run(() => send(sender))
+      }}
+    >
+      <ErrorSummary form={form} labels={labels} />
+      {children}
+    </form>
+  )
+}
 
 interface FieldProps {
   name: string
@@ -169,12 +181,20 @@ export const readText = (form: HTMLFormElement, name: string): string => {
   return typeof value === 'string' ? value : ''
 }
 
-/** Empties what must not stay in the page once it was sent, and tells the fields that they are empty. */
-export const clearSecrets = (form: HTMLFormElement): void => {
+/** Whether it was done, nobody can tell: the same has to be sent once more. */
+export const isUnanswered = ({ code }: ApiError): boolean => code === 'offline' || code === 'unavailable'
+
+/** Empties what must not stay in the page, and tells the fields that they are empty. */
+const clearSecrets = (form: HTMLFormElement): void => {
   for (const input of form.querySelectorAll<HTMLInputElement>(SECRET_INPUTS)) {
     input.value = ''
     input.dispatchEvent(new Event('input'))
   }
+}
+
+/** Once answered, no secret stays. Unanswered it does, for another try: many a token is shown once where it is made. */
+export const clearAnswered = (form: HTMLFormElement, result: ApiResult<unknown>): void => {
+  if (result.ok || !isUnanswered(result.error)) clearSecrets(form)
 }
 
 export const SubmitButton = ({
@@ -185,10 +205,16 @@ export const SubmitButton = ({
   busy: boolean
   children: string
   kind?: string
-}) => (
-  <div class="row">
-    <button type="submit" class={kind} aria-disabled={busy}>
-      {busy ? 'One moment…' : children}
-    </button>
-  </div>
-)
+}) => {
+  // A browser sends no form whose button is disabled. As the page is served it is, since without our script the browser
+  // itself would send what was typed.
+  const [ready, setReady] = useState(false)
+  useLayoutEffect(() => setReady(true), [])
+  return (
+    <div class="row">
+      <button type="submit" class={kind} disabled={!ready} aria-disabled={busy}>
+        {busy ? 'One moment…' : children}
+      </button>
+    </div>
+  )
+}
