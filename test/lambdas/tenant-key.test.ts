@@ -156,6 +156,7 @@ describe('a new key of a tenant', () => {
     const { arn } = await makeTenantKey(house.clients.kms, house.names, tenantId)
     const AliasName = tenantKeyAlias(STAGE, tenantId)
     await house.clients.kms.send(new UpdateAliasCommand({ AliasName, TargetKeyId: arn }))
+    house.aws.database.run("UPDATE kms_key SET policy = 'by hand' WHERE arn = ?", arn)
 
     const replaced = await operator.replaceTenantKey(tenantId)
 
@@ -165,6 +166,8 @@ describe('a new key of a tenant', () => {
     })
     expect([await keyOf(house, tenantId), tenantKeys(house, tenantId)]).toEqual([arn, [former, arn]])
     expect(sealerOf(house, secretIds[0] ?? '')).toEqual([idOf(arn), '0'])
+    const { policy } = house.aws.database.get('SELECT policy FROM kms_key WHERE arn = ?', arn) ?? {}
+    expect(policy).toContain('kms:Encrypt')
   })
 
   it('CLK-07 is made once of two runs at a time', async () => {

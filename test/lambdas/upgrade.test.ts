@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { RotateKeyOnDemandCommand } from '@aws-sdk/client-kms'
+import { RotateKeyOnDemandCommand, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms'
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import { describe, expect, it } from 'vitest'
 import { TenantId } from '../../lambdas/contract/ids.ts'
@@ -72,9 +72,10 @@ describe('data of version 0.1', () => {
     const tenantId = TenantId.parse((await ana.get('/api/session')).body.tenant.id)
     const [agent] = (await ana.get('/api/agents')).body.agents
     const SecretId = agentSecretName('local', tenantId, agent.id)
-    const read = async () =>
-      JSON.parse((await house.clients.secrets.send(new GetSecretValueCommand({ SecretId }))).SecretString ?? '')
-        .credentials
+    const read = async (VersionStage = 'AWSCURRENT') => {
+      const got = await house.clients.secrets.send(new GetSecretValueCommand({ SecretId, VersionStage }))
+      return JSON.parse(got.SecretString ?? '').credentials
+    }
     const before = await read()
     const { keyArn } = (await house.deps.tenants.read(tenantId)) ?? {}
 
@@ -87,5 +88,8 @@ describe('data of version 0.1', () => {
     const { githubToken } = CREDENTIALS
     expect((await ana.patch(`/api/agents/${agent.id}/credentials`, { githubToken })).status).toBe(200)
     expect(await read()).toEqual({ ...before, githubToken })
+    const { keyArn: next } = (await house.deps.tenants.read(tenantId)) ?? {}
+    await house.clients.kms.send(new ScheduleKeyDeletionCommand({ KeyId: next }))
+    expect(await read('AWSPREVIOUS')).toEqual(before)
   })
 })
