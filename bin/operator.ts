@@ -6,10 +6,12 @@ import * as z from 'zod'
 import { createDynamoClient, createSecretsClient } from '../lambdas/aws/clients.aws.ts'
 import { createKmsClient } from '../lambdas/aws/kms-client.aws.ts'
 import { createS3Client } from '../lambdas/aws/s3-client.aws.ts'
+import { TenantId } from '../lambdas/contract/ids.ts'
 import { SITE_TYPES } from '../lambdas/contract/site.ts'
-import { systemClock } from '../lambdas/core/clock.ts'
+import { systemClock, systemPause } from '../lambdas/core/clock.ts'
 import { createLogger } from '../lambdas/core/logger.ts'
 import { systemRandom } from '../lambdas/core/random.ts'
+import type { ReplacedTenantKey, ReplaceTenantKeyFailure } from '../lambdas/credentials/replace-tenant-key.ts'
 import { createOperator, type Operator, type SiteFile } from '../lambdas/entry/operator.aws.ts'
 
 /**
@@ -24,6 +26,8 @@ const HELP = `npm run operator -- <command> [--stage prod] [--outputs cdk-output
   publish-agent             sign and upload what agents' machines install (npm run deploy does it)
   rotate-session-keys       sign sessions with a new key; the one before stays good
   rotate-origin-proof       make the next value of what the edge proves itself with
+  replace-tenant-key --tenant <id>
+                            give a tenant a new key; run it again if it was cut off
   restore-rows <from> <to>  put back rows that are missing, from a restored table
                             (<to> is directory, agents or audit)
 
@@ -66,12 +70,34 @@ interface Asked {
   operator: Operator
   outputs: Record<string, string>
   words: readonly string[]
+  tenant: string | undefined
 }
 
 type Command = (asked: Asked) => Promise<{ says: string; done: boolean }>
 
 const done = (says: string) => ({ says, done: true })
 const refused = (says: string) => ({ says, done: false })
+
+const NOT_REPLACED: Record<ReplaceTenantKeyFailure['reason'], string> = {
+  no_tenant: 'There is no such tenant.',
+  no_key: 'The tenant has no key yet: it gets one with its first agent.',
+  replaced_meanwhile: 'Somebody else replaced the key at this moment. Run it again to see to what is left of that.',
+}
+
+const sayReplaced = ({ did, keyArn, formerKeyArn, movedSecrets }: ReplacedTenantKey): string => {
+  const first = {
+    replaced: 'The tenant has a new key',
+    finished: 'The new key was made before; what was left to do is done. It is',
+    nothing: 'Nothing is left to do, and a key that was replaced less than a day ago is not replaced again. The key is',
+  }[did]
+  return (
+    `${first}: ${keyArn}\n` +
+    `Secrets that were moved to it now: ${movedSecrets}. New secrets, new versions and new disks are under it.\n\n` +
+    `The key before must stay: ${formerKeyArn}\n` +
+    'Machines keep it for their disks until they are launched anew (retry, or delete and onboard). When no disk is left\n' +
+    'under it, end it by hand: docs/deploy.md, "Replacing a tenant’s key".'
+  )
+}
 
 const COMMANDS: Record<string, Command> = {
   'first-admin': async ({ operator, outputs, words: [address] }) => {
@@ -115,6 +141,14 @@ const COMMANDS: Record<string, Command> = {
         `  npm run deploy -- -c stage=${outputs.Stage} -c originProofSlot=${slot}\n\nKeep that setting: put it into cdk.json.`,
     )
   },
+  'replace-tenant-key': async ({ operator, tenant }) => {
+    const tenantId = TenantId.safeParse(tenant).data
+    if (tenantId === undefined) {
+      throw new Misuse('Say whose: npm run operator -- replace-tenant-key --tenant ten_…')
+    }
+    const replaced = await operator.replaceTenantKey(tenantId)
+    return replaced.ok ? done(sayReplaced(replaced.value)) : refused(NOT_REPLACED[replaced.failure.reason])
+  },
   'restore-rows': async ({ operator, outputs, words: [from, to] }) => {
     const target = { directory: outputs.DirectoryTable, agents: outputs.AgentsTable, audit: outputs.AuditTable }[
       to ?? ''
@@ -135,6 +169,7 @@ const run = async (): Promise<number> => {
     options: {
       stage: { type: 'string' },
       outputs: { type: 'string', default: 'cdk-outputs.json' },
+      tenant: { type: 'string' },
       help: { type: 'boolean' },
     },
   })
@@ -167,16 +202,18 @@ const run = async (): Promise<number> => {
       get siteBucket() {
         return known('SiteBucket')
       },
+      stage: known('Stage'),
       directoryTable: known('DirectoryTable'),
+      agentsTable: known('AgentsTable'),
       auditTable: known('AuditTable'),
       sessionKeysSecret: known('SessionKeysSecret'),
       originProofSecret: known('OriginProofSecret'),
       assetsBucket: known('AssetsBucket'),
       releaseKey: known('ReleaseKey'),
     },
-    { clock: systemClock, random: systemRandom, logger: createLogger() },
+    { clock: systemClock, random: systemRandom, pause: systemPause, logger: createLogger() },
   )
-  const { says, done: isDone } = await command({ operator, outputs, words })
+  const { says, done: isDone } = await command({ operator, outputs, words, tenant: values.tenant })
   process.stdout.write(`${says}\n`)
   return isDone ? 0 : 1
 }

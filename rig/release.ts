@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { CreateAliasCommand, CreateKeyCommand } from '@aws-sdk/client-kms'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { buildRelease, type Platform, PLATFORMS } from '../agent/release/release.ts'
-import { systemClock } from '../lambdas/core/clock.ts'
+import { systemClock, systemPause } from '../lambdas/core/clock.ts'
 import type { Logger } from '../lambdas/core/logger.ts'
 import { systemRandom } from '../lambdas/core/random.ts'
 import { createOperator } from '../lambdas/entry/operator.aws.ts'
@@ -49,7 +49,7 @@ export const publishRelease = async (
   const operator = createOperator(
     clients,
     { ...names, siteBucket: 'none', originProofSecret: 'none', assetsBucket: ASSETS_BUCKET, releaseKey: RELEASE_KEY },
-    { clock: systemClock, random: systemRandom, logger },
+    { clock: systemClock, random: systemRandom, pause: systemPause, logger },
   )
   const { release, publicKey } = await operator.publishAgent({
     list: readFileSync(join(folder, 'release.txt')),

@@ -130,6 +130,26 @@ export const createTenantStore = (deps: { dynamo: DynamoDBDocumentClient; direct
         ),
       )
     },
+
+    /** Another key from now on, for a tenant whose key is still the one that was read; that one is kept in mind. */
+    replaceKeyStep: (
+      { tenantId, keyArn, formerKeyArns = [] }: Pick<Tenant, 'tenantId' | 'formerKeyArns'> & { keyArn: string },
+      nextKeyArn: string,
+      at: Date,
+    ): WriteAction => ({
+      Update: {
+        TableName: directoryTable,
+        Key: tenantKey(tenantId),
+        UpdateExpression: 'SET keyArn = :next, formerKeyArns = :former, keyReplacedAt = :at',
+        ConditionExpression: 'keyArn = :keyArn',
+        ExpressionAttributeValues: {
+          ':next': nextKeyArn,
+          ':former': [...formerKeyArns, keyArn],
+          ':at': at.toISOString(),
+          ':keyArn': keyArn,
+        },
+      },
+    }),
   }
 }
 

@@ -30,6 +30,7 @@ export const AuditAction = z.enum([
   'token.revoked',
   'tenant.suspended',
   'tenant.resumed',
+  'tenant.key_replaced',
   'access.denied',
   'agent.onboarded',
   'agent.credentials_changed',

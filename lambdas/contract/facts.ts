@@ -56,6 +56,8 @@ export const BODY_MAX_BYTES = 64 * 1024
 
 /** How long a call that made a tenant's key waits for AWS to know it everywhere: less than the call itself may take. */
 export const FRESH_KEY_SECONDS = 22
+/** So long after a tenant's key was replaced, asking for it again finishes what is left to do and makes no other key. */
+export const KEY_REPLACEMENT_SECONDS = DAY
 
 /** EC2 takes two launches a second, over all who ask (Amazon EC2, "Request throttling": RunInstances refills 2/s). */
 export const LAUNCHES_PER_SECOND = 2

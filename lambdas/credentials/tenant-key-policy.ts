@@ -9,7 +9,8 @@ export interface KeyPlace {
 /**
  * The policy of a tenant's key (AWS KMS developer guide, "Key policies"): the account administers it and cannot use it; it
  * is used only through Secrets Manager for this tenant's secrets, whose ARN is the encryption context, and through EC2 for
- * volumes. `RequestToValidateKeyAccess` is the context of Secrets Manager's own probe when a secret is created.
+ * volumes. `RequestToValidateKeyAccess` is the context of Secrets Manager's own probe when a secret is created. Without
+ * `kms:Encrypt` a secret that gets this key keeps its versions under the one before (API reference, UpdateSecret).
  */
 export const tenantKeyPolicy = ({ accountId, region, stage }: KeyPlace, tenantId: string): string => {
   const account = { AWS: `arn:aws:iam::${accountId}:root` }
@@ -30,6 +31,7 @@ export const tenantKeyPolicy = ({ accountId, region, stage }: KeyPlace, tenantId
           'kms:ListResourceTags',
           'kms:TagResource',
           'kms:CreateAlias',
+          'kms:UpdateAlias',
           'kms:DeleteAlias',
           'kms:DisableKey',
           'kms:EnableKey',
@@ -42,7 +44,7 @@ export const tenantKeyPolicy = ({ accountId, region, stage }: KeyPlace, tenantId
         Sid: 'UseForThisTenantsSecrets',
         Effect: 'Allow',
         Principal: account,
-        Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+        Action: ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey'],
         Resource: '*',
         Condition: {
           StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },

@@ -24,7 +24,36 @@ export interface TenantKey {
 /** How KMS answers about a key that it does not see everywhere yet (KMS Developer Guide, "Eventual consistency"). */
 const NOT_SEEN_YET = new Set(['NotFoundException', 'AccessDeniedException'])
 
-const isTooEarly = (error: unknown): boolean => NOT_SEEN_YET.has(awsErrorName(error))
+export const isKeyTooEarly = (error: unknown): boolean => NOT_SEEN_YET.has(awsErrorName(error))
+
+/** The ARN of the key that an alias, or an id, leads to; null where there is none. */
+export const findKeyArn = async (kms: KMSClient, KeyId: string): Promise<string | null> => {
+  const found = await tryAws('kms', ['NotFoundException'], () => kms.send(new DescribeKeyCommand({ KeyId })))
+  return found.ok ? (found.value.KeyMetadata?.Arn ?? null) : null
+}
+
+/** Makes a key that is the tenant's by its policy and tags, and has no name yet. */
+export const makeTenantKey = async (
+  kms: KMSClient,
+  place: KeyPlace,
+  tenantId: TenantId,
+): Promise<{ keyId: string; arn: string }> => {
+  const { KeyMetadata } = await callAws('kms', () =>
+    kms.send(
+      new CreateKeyCommand({
+        Description: `Vestibule ${place.stage}: credentials of ${tenantId}`,
+        Policy: tenantKeyPolicy(place, tenantId),
+        // The policy leaves the account in charge and us without the right to change it: that is not a lock-out.
+        BypassPolicyLockoutSafetyCheck: true,
+        Tags: [
+          { TagKey: TAGS.stage, TagValue: place.stage },
+          { TagKey: TAGS.tenant, TagValue: tenantId },
+        ],
+      }),
+    ),
+  )
+  return { keyId: KeyMetadata?.KeyId ?? '', arn: KeyMetadata?.Arn ?? '' }
+}
 
 /**
  * One key per tenant. CreateKey has no idempotency token, so the alias, which is unique, is the lock: whoever finds it taken
@@ -34,38 +63,15 @@ const isTooEarly = (error: unknown): boolean => NOT_SEEN_YET.has(awsErrorName(er
 export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace; clock: Clock; pause: Pause }) => {
   const { kms, place, clock } = deps
 
-  const find = async (alias: string): Promise<string | null> => {
-    const found = await tryAws('kms', ['NotFoundException'], () => kms.send(new DescribeKeyCommand({ KeyId: alias })))
-    return found.ok ? (found.value.KeyMetadata?.Arn ?? null) : null
-  }
-
-  const create = async (tenantId: TenantId): Promise<{ keyId: string; arn: string }> => {
-    const { KeyMetadata } = await callAws('kms', () =>
-      kms.send(
-        new CreateKeyCommand({
-          Description: `Vestibule ${place.stage}: credentials of ${tenantId}`,
-          Policy: tenantKeyPolicy(place, tenantId),
-          // The policy leaves the account in charge and us without the right to change it: that is not a lock-out.
-          BypassPolicyLockoutSafetyCheck: true,
-          Tags: [
-            { TagKey: TAGS.stage, TagValue: place.stage },
-            { TagKey: TAGS.tenant, TagValue: tenantId },
-          ],
-        }),
-      ),
-    )
-    return { keyId: KeyMetadata?.KeyId ?? '', arn: KeyMetadata?.Arn ?? '' }
-  }
-
   /** The ARN behind the alias: the new key's, or that of whoever was first, and then the new one is ended. */
   const nameOrYield = async (alias: string, key: { keyId: string; arn: string }, until: Date): Promise<string> => {
     const named = await tryAws('kms', ['AlreadyExistsException'], () =>
-      untilVisible(deps, until, isTooEarly, () =>
+      untilVisible(deps, until, isKeyTooEarly, () =>
         kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: key.keyId })),
       ),
     )
     if (named.ok) return key.arn
-    const winner = await find(alias)
+    const winner = await findKeyArn(kms, alias)
     if (winner === null) throw new DependencyError('kms', 'unavailable', new Error('alias is taken but not readable'))
     // Ours all the same where the answer to an earlier try was lost: to end it would end the tenant's own key.
     if (winner === key.arn) return winner
@@ -81,12 +87,12 @@ export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace; clock:
     /** The tenant's key, made when there is none, with its yearly rotation on. */
     ensure: async (tenantId: TenantId): Promise<TenantKey> => {
       const alias = tenantKeyAlias(place.stage, tenantId)
-      const existing = await find(alias)
+      const existing = await findKeyArn(kms, alias)
       const freshUntil = existing === null ? addSeconds(clock.now(), FRESH_KEY_SECONDS) : null
       const until = freshUntil ?? clock.now()
-      const arn = existing ?? (await nameOrYield(alias, await create(tenantId), until))
+      const arn = existing ?? (await nameOrYield(alias, await makeTenantKey(kms, place, tenantId), until))
       await callAws('kms', () =>
-        untilVisible(deps, until, isTooEarly, () => kms.send(new EnableKeyRotationCommand({ KeyId: arn }))),
+        untilVisible(deps, until, isKeyTooEarly, () => kms.send(new EnableKeyRotationCommand({ KeyId: arn }))),
       )
       return { arn, freshUntil }
     },

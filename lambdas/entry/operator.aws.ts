@@ -7,6 +7,8 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import { type DynamoDBDocumentClient, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod/mini'
+import { createTenantStore } from '../accounts/tenant-store.aws.ts'
+import { createAgentStore } from '../agents/agent-store.aws.ts'
 import { createAuditTrail } from '../audit/audit-trail.aws.ts'
 import { callAws } from '../aws/errors.aws.ts'
 import { transact, type TransactStep } from '../aws/transact.aws.ts'
@@ -14,8 +16,16 @@ import type { AuditAction } from '../contract/audit.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
 import { agentKey, OUTBOX_PARTITION, PLATFORM_CHAIN } from '../contract/names.ts'
 import { HASHED_FILES, NOT_FOUND_MARK, NOT_FOUND_PAGE } from '../contract/site.ts'
+import type { Pause } from '../core/clock.ts'
 import { sha256Hex } from '../core/digest.ts'
 import type { Result } from '../core/result.ts'
+import {
+  type ReplacedTenantKey,
+  replaceTenantKey,
+  type ReplaceTenantKeyFailure,
+} from '../credentials/replace-tenant-key.ts'
+import { createTenantKeyReplacement } from '../credentials/tenant-key-replacement.aws.ts'
+import { createUnnamedKeys } from '../credentials/unnamed-keys.aws.ts'
 import { bootstrapInvite } from '../invites/bootstrap-invite.ts'
 import { createInviteStore } from '../invites/invite-store.aws.ts'
 import type { IssuedInvite } from '../invites/issue-invite.ts'
@@ -23,9 +33,11 @@ import { rotateSessionKeys } from '../sessions/rotate-session-keys.aws.ts'
 import type { Ambient } from './deps.aws.ts'
 
 export interface OperatorNames {
+  stage: string
   siteOrigin: string
   siteBucket: string
   directoryTable: string
+  agentsTable: string
   auditTable: string
   sessionKeysSecret: string
   originProofSecret: string
@@ -75,10 +87,10 @@ const holdsStep = (table: string, holder: { pk: string; sk: string }): TransactS
 export const createOperator = (
   clients: { dynamo: DynamoDBDocumentClient; secrets: SecretsManagerClient; s3: S3Client; kms: KMSClient },
   names: OperatorNames,
-  { clock, random }: Ambient,
+  { clock, random, pause }: Ambient & { pause: Pause },
 ) => {
   const { dynamo, secrets, s3, kms } = clients
-  const { directoryTable, auditTable } = names
+  const { stage, directoryTable, agentsTable, auditTable } = names
   const audit = createAuditTrail({ dynamo, auditTable, directoryTable, clock, random })
   const invites = createInviteStore({ dynamo, directoryTable })
 
@@ -98,6 +110,21 @@ export const createOperator = (
       if (rotated.ok) await note('session_keys.rotated', rotated.value.kid)
       return rotated
     },
+
+    /** Gives a tenant another key, or goes on where a run before this one was cut off. */
+    replaceTenantKey: (tenantId: TenantId): Promise<Result<ReplacedTenantKey, ReplaceTenantKeyFailure>> =>
+      replaceTenantKey(
+        {
+          ...{ audit, clock, stage },
+          tenants: createTenantStore({ dynamo, directoryTable }),
+          agents: createAgentStore({ dynamo, agentsTable, random }),
+          replacement: createTenantKeyReplacement({
+            ...{ kms, secrets, stage, clock, pause },
+            unnamedKeys: createUnnamedKeys({ kms, stage }),
+          }),
+        },
+        tenantId,
+      ),
 
     /** Fills the slot that the edge does not send with a new value. The next deploy switches the edge to it. */
     renewOriginProof: async (sentSlot: 'a' | 'b'): Promise<'a' | 'b'> => {

@@ -66,11 +66,15 @@ const agentsThings = (
 })
 
 const keyRules = ({ unnamedKeys, tenants, secretList }: StrayKindDeps): StrayKindRules => {
+  /** The row also names the keys that were replaced: disks and older versions lie under them until a person ends them. */
+  const isInRow = async (tenantId: TenantId, id: string): Promise<boolean> => {
+    const { keyArn, formerKeyArns = [] } = (await tenants.read(tenantId)) ?? {}
+    return [keyArn, ...formerKeyArns].some((arn) => arn?.endsWith(`/${id}`))
+  }
+
   /** An alias can be taken away by hand. What a tenant's row names or its secrets lie under is in use all the same. */
   const isOwned: StrayKindRules['isOwned'] = async ({ id, tenantId }) =>
-    (await tenants.read(tenantId))?.keyArn?.endsWith(`/${id}`) === true ||
-    (await unnamedKeys.isNamed(id)) ||
-    secretList.usesKey(tenantId, id)
+    (await isInRow(tenantId, id)) || (await unnamedKeys.isNamed(id)) || secretList.usesKey(tenantId, id)
   return {
     listUnowned: async function* () {
       for await (const keys of unnamedKeys.list()) {

@@ -26,6 +26,9 @@ export interface Tenant {
   /** Sessions and tokens of the whole tenant whose sequence is lower have ended. */
   sessionsEndedAt: number
   keyArn?: string
+  /** The keys that were replaced, the oldest first: disks and old versions of secrets may lie under them still. */
+  formerKeyArns?: readonly string[]
+  keyReplacedAt?: Date
 }
 
 export interface Session {

@@ -28,6 +28,8 @@ export const StoredTenant: z.ZodMiniType<Tenant> = z.object({
   agentCount: z.number(),
   sessionsEndedAt: z.number(),
   keyArn: z.optional(z.string()),
+  formerKeyArns: z.optional(z.array(z.string())),
+  keyReplacedAt: z.optional(StoredInstant),
 })
 
 export const StoredSession: z.ZodMiniType<Session> = z.object({

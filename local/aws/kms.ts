@@ -9,13 +9,15 @@ import {
 } from 'node:crypto'
 import * as z from 'zod'
 import { addSeconds, type Clock } from '../../lambdas/core/clock.ts'
-import { bytesOf, type Database, textOf } from './database.ts'
+import { bytesOf, type Database, numberOf, textOf } from './database.ts'
 import { AwsFault, type Service } from './service.ts'
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS kms_key (
     id TEXT PRIMARY KEY, arn TEXT UNIQUE, material BLOB NOT NULL, state TEXT NOT NULL, deletion TEXT, policy TEXT, tags TEXT,
     rotation INTEGER NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS kms_material (
+    key TEXT, number INTEGER, sealed BLOB NOT NULL, PRIMARY KEY (key, number)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kms_signer (id TEXT PRIMARY KEY, sealed BLOB NOT NULL, public BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kms_alias (name TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID;
 `
@@ -38,7 +40,8 @@ const KeyIdInput = z.object({ KeyId: z.string() })
 const PageInput = { Limit: z.int().positive().max(1000).optional(), Marker: z.string().optional() }
 const ListKeysInput = z.object(PageInput)
 const ListAliasesInput = z.object({ ...PageInput, KeyId: z.string().optional() })
-const CreateAliasInput = z.object({ AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() })
+const AliasInput = z.object({ AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() })
+const PolicyInput = z.object({ KeyId: z.string(), Policy: z.string().min(1).max(32_768) })
 const Context = z.record(z.string(), z.string()).optional()
 const EncryptInput = z.object({ KeyId: z.string(), Plaintext: z.base64(), EncryptionContext: Context })
 const DecryptInput = z.object({ KeyId: z.string(), CiphertextBlob: z.base64(), EncryptionContext: Context })
@@ -75,6 +78,28 @@ const open = (key: Uint8Array, context: string, sealed: Uint8Array): Buffer => {
   return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, bytes.length - TAG_BYTES)), decipher.final()])
 }
 
+/** Stands before what a key sealed, with the key and the number of its material. What is older says neither. */
+const MARK = Buffer.from('vestibule-kms\0')
+const FIRST_MATERIAL = 0
+const DEFAULT_KEY = 'aws/secretsmanager'
+const MAX_ROTATIONS_ON_DEMAND = 25
+
+interface Sealer {
+  key: string
+  material: number
+}
+
+const withSealer = ({ key, material }: Sealer, sealed: Uint8Array): Buffer =>
+  Buffer.concat([MARK, Buffer.from(`${key} ${material}\n`), sealed])
+
+const readSealer = (ciphertext: Uint8Array): { sealer: Sealer | null; sealed: Buffer } => {
+  const bytes = Buffer.from(ciphertext)
+  if (!bytes.subarray(0, MARK.length).equals(MARK)) return { sealer: null, sealed: bytes }
+  const end = bytes.indexOf('\n', MARK.length)
+  const [key = '', material] = bytes.subarray(MARK.length, end).toString().split(' ')
+  return { sealer: { key, material: Number(material) }, sealed: bytes.subarray(end + 1) }
+}
+
 const fromBase64 = (text: string): Buffer => Buffer.from(text, 'base64')
 
 /** The context as one text, whatever the order of its keys. */
@@ -104,11 +129,37 @@ export const createKms = (
     return row
   }
 
-  const usableMaterial = (keyId: string): Buffer => {
+  const findUsable = (keyId: string) => {
     const row = find(keyId)
     if (textOf(row, 'state') !== 'Enabled')
       throw new AwsFault('KMSInvalidStateException', `${textOf(row, 'arn')} is pending deletion`)
-    return open(rootKey, textOf(row, 'id'), bytesOf(row, 'material'))
+    return row
+  }
+
+  /** How often the key's material was renewed, which is the number of what seals now. */
+  const lastMaterial = (id: string): number =>
+    numberOf(database.get('SELECT max(number) AS number FROM kms_material WHERE key = ?', id), 'number')
+
+  const materialOf = ({ key, material }: Sealer): Uint8Array => {
+    if (key === DEFAULT_KEY) return rootKey
+    const row = findUsable(key)
+    if (material === FIRST_MATERIAL) return open(rootKey, key, bytesOf(row, 'material'))
+    const renewed = database.get('SELECT sealed FROM kms_material WHERE key = ? AND number = ?', key, material)
+    return open(rootKey, `${key} ${material}`, bytesOf(renewed ?? {}, 'sealed'))
+  }
+
+  const keyIdOf = (keyId: string): string => (keyId === '' ? DEFAULT_KEY : textOf(find(keyId), 'id'))
+
+  const encrypt = (keyId: string, context: string, plaintext: Uint8Array): Buffer => {
+    const key = keyIdOf(keyId)
+    const sealer = { key, material: lastMaterial(key) }
+    return withSealer(sealer, seal(materialOf(sealer), context, plaintext))
+  }
+
+  /** `keyId` is whose first material opens what does not say what sealed it. */
+  const decrypt = (keyId: string, context: string, ciphertext: Uint8Array): Buffer => {
+    const { sealer, sealed } = readSealer(ciphertext)
+    return open(materialOf(sealer ?? { key: keyIdOf(keyId), material: FIRST_MATERIAL }), context, sealed)
   }
 
   const createSigner = (id: string): void => {
@@ -123,6 +174,9 @@ export const createKms = (
     if (row === null) throw new AwsFault('InvalidKeyUsageException', `${textOf(key, 'arn')} is not for signing`)
     return row
   }
+
+  const isSigner = (key: ReturnType<typeof find>): boolean =>
+    database.get('SELECT id FROM kms_signer WHERE id = ?', textOf(key, 'id')) !== null
 
   const metadata = (row: ReturnType<typeof find>) => ({
     KeyId: textOf(row, 'id'),
@@ -153,14 +207,12 @@ export const createKms = (
     },
     GetPublicKey: (raw) => {
       const { KeyId } = KeyIdInput.parse(raw)
-      usableMaterial(KeyId)
-      const key = find(KeyId)
+      const key = findUsable(KeyId)
       return { KeyId: textOf(key, 'arn'), PublicKey: bytesOf(signerOf(key), 'public').toString('base64') }
     },
     Sign: (raw) => {
       const input = SignInput.parse(raw)
-      usableMaterial(input.KeyId)
-      const key = find(input.KeyId)
+      const key = findUsable(input.KeyId)
       const sealed = bytesOf(signerOf(key), 'sealed')
       const privateKey = createPrivateKey({
         key: open(rootKey, textOf(key, 'id'), sealed),
@@ -172,10 +224,18 @@ export const createKms = (
     },
     DescribeKey: (raw) => ({ KeyMetadata: metadata(find(KeyIdInput.parse(raw).KeyId)) }),
     CreateAlias: (raw) => {
-      const { AliasName, TargetKeyId } = CreateAliasInput.parse(raw)
+      const { AliasName, TargetKeyId } = AliasInput.parse(raw)
       const id = textOf(find(TargetKeyId), 'id')
       const made = database.run('INSERT OR IGNORE INTO kms_alias (name, key) VALUES (?, ?)', AliasName, id)
       if (made === 0) throw new AwsFault('AlreadyExistsException', `An alias with the name ${AliasName} already exists`)
+      return {}
+    },
+    UpdateAlias: (raw) => {
+      const { AliasName, TargetKeyId } = AliasInput.parse(raw)
+      const from = find(AliasName)
+      const to = findUsable(TargetKeyId)
+      if (isSigner(from) !== isSigner(to)) throw new AwsFault('ValidationException', 'The keys are of different types')
+      database.run('UPDATE kms_alias SET key = ? WHERE name = ?', textOf(to, 'id'), AliasName)
       return {}
     },
     ListKeys: (raw) => {
@@ -204,24 +264,38 @@ export const createKms = (
       database.run('UPDATE kms_key SET rotation = 1 WHERE id = ?', id)
       return {}
     },
+    RotateKeyOnDemand: (raw) => {
+      const key = findUsable(KeyIdInput.parse(raw).KeyId)
+      const id = textOf(key, 'id')
+      if (isSigner(key)) throw new AwsFault('UnsupportedOperationException', `${textOf(key, 'arn')} cannot be rotated`)
+      const number = lastMaterial(id) + 1
+      if (number > MAX_ROTATIONS_ON_DEMAND)
+        throw new AwsFault('LimitExceededException', 'The key was rotated on demand as often as it may be')
+      const sealed = seal(rootKey, `${id} ${number}`, randomBytes(32))
+      database.run('INSERT INTO kms_material (key, number, sealed) VALUES (?, ?, ?)', id, number, sealed)
+      return { KeyId: id }
+    },
+    PutKeyPolicy: (raw) => {
+      const { KeyId, Policy } = PolicyInput.parse(raw)
+      database.run('UPDATE kms_key SET policy = ? WHERE id = ?', Policy, textOf(find(KeyId), 'id'))
+      return {}
+    },
     Encrypt: (raw) => {
       const input = EncryptInput.parse(raw)
-      const sealed = seal(
-        usableMaterial(input.KeyId),
-        contextText(input.EncryptionContext),
-        fromBase64(input.Plaintext),
-      )
-      return { KeyId: textOf(find(input.KeyId), 'arn'), CiphertextBlob: sealed.toString('base64') }
+      const key = find(input.KeyId)
+      const sealed = encrypt(textOf(key, 'id'), contextText(input.EncryptionContext), fromBase64(input.Plaintext))
+      return { KeyId: textOf(key, 'arn'), CiphertextBlob: sealed.toString('base64') }
     },
     Decrypt: (raw) => {
       const input = DecryptInput.parse(raw)
+      const key = findUsable(input.KeyId)
+      const ciphertext = fromBase64(input.CiphertextBlob)
+      const { sealer } = readSealer(ciphertext)
+      if (sealer !== null && sealer.key !== textOf(key, 'id'))
+        throw new AwsFault('IncorrectKeyException', 'The ciphertext is of another key')
       try {
-        const opened = open(
-          usableMaterial(input.KeyId),
-          contextText(input.EncryptionContext),
-          fromBase64(input.CiphertextBlob),
-        )
-        return { KeyId: textOf(find(input.KeyId), 'arn'), Plaintext: opened.toString('base64') }
+        const opened = decrypt(textOf(key, 'id'), contextText(input.EncryptionContext), ciphertext)
+        return { KeyId: textOf(key, 'arn'), Plaintext: opened.toString('base64') }
       } catch (error) {
         if (error instanceof AwsFault) throw error
         throw new AwsFault('InvalidCiphertextException', 'The ciphertext or its context does not fit the key')
@@ -244,12 +318,17 @@ export const createKms = (
 
   return {
     service,
-    /** What Secrets Manager does with a key: the context binds a ciphertext to its secret and version. */
-    encrypt: (keyId: string, context: string, plaintext: Uint8Array): Buffer =>
-      seal(usableMaterial(keyId), context, plaintext),
-    decrypt: (keyId: string, context: string, ciphertext: Uint8Array): Buffer =>
-      open(usableMaterial(keyId), context, ciphertext),
-    /** For a secret without a key of its own: the account's default key. */
+    /**
+     * What Secrets Manager does with a key: the context binds a ciphertext to its secret and version. No key is the account's
+     * default one. A ciphertext says which key and which of its material sealed it; one of an older schema opens with `keyId`.
+     */
+    encrypt,
+    decrypt,
+    /** The ciphertext, saying what sealed it also where it is of the older schema. */
+    nameSealer: (keyId: string, ciphertext: Uint8Array): Buffer =>
+      readSealer(ciphertext).sealer === null
+        ? withSealer({ key: keyIdOf(keyId), material: FIRST_MATERIAL }, ciphertext)
+        : Buffer.from(ciphertext),
     sealDefault: (context: string, plaintext: Uint8Array): Buffer => seal(rootKey, context, plaintext),
     openDefault: (context: string, sealed: Uint8Array): Buffer => open(rootKey, context, sealed),
   }

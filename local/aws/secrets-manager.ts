@@ -12,6 +12,7 @@ const SCHEMA = `
     name TEXT PRIMARY KEY, arn TEXT UNIQUE, key TEXT, tags TEXT NOT NULL, deletion TEXT) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS sm_version (
     secret TEXT, id TEXT, sealed BLOB NOT NULL, stage TEXT NOT NULL, created TEXT NOT NULL, PRIMARY KEY (secret, id)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS sm_former (secret TEXT, id TEXT, sealed BLOB NOT NULL, PRIMARY KEY (secret, id)) WITHOUT ROWID;
 `
 
 const Tags = z.array(z.object({ Key: z.string(), Value: z.string() }))
@@ -24,6 +25,7 @@ const CreateInput = z.object({
   Tags: Tags.optional(),
 })
 const PutInput = z.object({ SecretId: z.string(), SecretString: z.string(), ClientRequestToken: Token.optional() })
+const UpdateInput = z.object({ SecretId: z.string(), KmsKeyId: z.string(), ClientRequestToken: Token.optional() })
 const GetInput = z.object({ SecretId: z.string(), VersionStage: z.enum(['AWSCURRENT', 'AWSPREVIOUS']).optional() })
 const DeleteInput = z.object({ SecretId: z.string(), RecoveryWindowInDays: z.number().min(7).max(30).optional() })
 const ListInput = z.object({
@@ -41,7 +43,8 @@ const PRUNE_AFTER_SECONDS = 86_400
 
 /**
  * Secrets with their versions. A version id can be claimed once; at most about 100 versions are kept and none younger than a
- * day is pruned (AWS Secrets Manager API reference, PutSecretValue). Values lie encrypted under the secret's key.
+ * day is pruned (AWS Secrets Manager API reference, PutSecretValue). Values lie encrypted under the secret's key; one that got
+ * another key can be read with either (user guide, "Change the encryption key").
  */
 export const createSecretsManager = (
   database: Database,
@@ -69,16 +72,38 @@ export const createSecretsManager = (
     return row
   }
 
-  const seal = (secret: ReturnType<typeof find>, versionId: string, text: string): Buffer => {
-    const context = `${textOf(secret, 'arn')} ${versionId}`
-    const key = textOf(secret, 'key')
-    return key === '' ? kms.sealDefault(context, Buffer.from(text)) : kms.encrypt(key, context, Buffer.from(text))
-  }
+  const contextOf = (secret: ReturnType<typeof find>, versionId: string) => `${textOf(secret, 'arn')} ${versionId}`
+
+  const seal = (secret: ReturnType<typeof find>, versionId: string, text: string): Buffer =>
+    kms.encrypt(textOf(secret, 'key'), contextOf(secret, versionId), Buffer.from(text))
 
   const reveal = (secret: ReturnType<typeof find>, versionId: string, sealed: Uint8Array): string => {
-    const context = `${textOf(secret, 'arn')} ${versionId}`
-    const key = textOf(secret, 'key')
-    return (key === '' ? kms.openDefault(context, sealed) : kms.decrypt(key, context, sealed)).toString()
+    const open = (ciphertext: Uint8Array): string =>
+      kms.decrypt(textOf(secret, 'key'), contextOf(secret, versionId), ciphertext).toString()
+    try {
+      return open(sealed)
+    } catch (error) {
+      const name = textOf(secret, 'name')
+      const former = database.get('SELECT sealed FROM sm_former WHERE secret = ? AND id = ?', name, versionId)
+      if (former === null) throw error
+      return open(bytesOf(former, 'sealed'))
+    }
+  }
+
+  /** Versions with a label are sealed anew and stay under the key before as well; the others stay as they are. */
+  const changeKey = (secret: ReturnType<typeof find>, key: string): void => {
+    const name = textOf(secret, 'name')
+    const versions = database.all('SELECT id, sealed, stage FROM sm_version WHERE secret = ?', name)
+    for (const version of versions) {
+      const id = textOf(version, 'id')
+      const former = kms.nameSealer(textOf(secret, 'key'), bytesOf(version, 'sealed'))
+      const text = textOf(version, 'stage') === '' ? null : reveal(secret, id, former)
+      const sealed = text === null ? former : seal({ ...secret, key }, id, text)
+      database.run('UPDATE sm_version SET sealed = ? WHERE secret = ? AND id = ?', sealed, name, id)
+      if (text !== null)
+        database.run('INSERT OR REPLACE INTO sm_former (secret, id, sealed) VALUES (?, ?, ?)', name, id, former)
+    }
+    database.run('UPDATE sm_secret SET key = ? WHERE name = ?', key, name)
   }
 
   const prune = (name: string): void => {
@@ -90,6 +115,10 @@ export const createSecretsManager = (
       `DELETE FROM sm_version WHERE secret = ? AND id IN
          (SELECT id FROM sm_version WHERE secret = ? AND stage = '' AND created < ? ORDER BY created LIMIT ?)`,
       ...[name, name, before, excess],
+    )
+    database.run(
+      'DELETE FROM sm_former WHERE secret = ? AND id NOT IN (SELECT id FROM sm_version WHERE secret = ?)',
+      ...[name, name],
     )
     if (pruned < excess) throw new AwsFault('LimitExceededException', 'The secret has too many versions.')
   }
@@ -156,6 +185,14 @@ export const createSecretsManager = (
         const versionId = input.ClientRequestToken ?? randomUUID()
         addVersion(secret, versionId, input.SecretString)
         return { ...answer(secret, versionId), VersionStages: ['AWSCURRENT'] }
+      })
+    },
+    UpdateSecret: (raw) => {
+      const { SecretId, KmsKeyId } = UpdateInput.parse(raw)
+      return database.transaction(() => {
+        const secret = findUsable(SecretId)
+        changeKey(secret, KmsKeyId)
+        return { ARN: textOf(secret, 'arn'), Name: textOf(secret, 'name') }
       })
     },
     GetSecretValue: (raw) => {

@@ -45,7 +45,7 @@ const publish = async () => {
       assetsBucket: house.names.requestsBucket,
       releaseKey: house.names.supportCaKey,
     },
-    { clock: house.clock, random: house.deps.random, logger: house.deps.logger },
+    { clock: house.clock, random: house.deps.random, pause: house.deps.pause, logger: house.deps.logger },
   )
   const published = await operator.publishAgent({
     list: readFileSync(join(release.folder, 'release.txt')),

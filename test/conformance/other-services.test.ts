@@ -2,13 +2,17 @@ import { DescribeInstancesCommand, RunInstancesCommand, TerminateInstancesComman
 import {
   CreateAliasCommand,
   CreateKeyCommand,
+  DecryptCommand,
   DescribeKeyCommand,
+  EncryptCommand,
   ListAliasesCommand,
   type ListAliasesCommandOutput,
   ListKeysCommand,
   type ListKeysCommandOutput,
   ListResourceTagsCommand,
+  RotateKeyOnDemandCommand,
   ScheduleKeyDeletionCommand,
+  UpdateAliasCommand,
 } from '@aws-sdk/client-kms'
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import {
@@ -21,6 +25,7 @@ import {
   PutSecretValueCommand,
   TagResourceCommand,
   UntagResourceCommand,
+  UpdateSecretCommand,
 } from '@aws-sdk/client-secrets-manager'
 import {
   CreateQueueCommand,
@@ -86,6 +91,54 @@ describe('what we rely on Secrets Manager for', () => {
     expect(await nameOf(aws.secrets.send(new GetSecretValueCommand({ SecretId: 'nowhere' })))).toBe(
       'ResourceNotFoundException',
     )
+  })
+})
+
+const newKey = async (): Promise<string> => (await aws.kms.send(new CreateKeyCommand({}))).KeyMetadata?.Arn ?? ''
+const endKey = (KeyId: string) => aws.kms.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))
+
+describe('what we rely on Secrets Manager for when a secret gets another key', () => {
+  const withTwoVersions = async (Name: string, KmsKeyId: string) => {
+    await aws.secrets.send(new CreateSecretCommand({ Name, KmsKeyId, SecretString: 'one' }))
+    await aws.secrets.send(new PutSecretValueCommand({ SecretId: Name, SecretString: 'two' }))
+    return async (VersionStage: string) =>
+      (await aws.secrets.send(new GetSecretValueCommand({ SecretId: Name, VersionStage }))).SecretString
+  }
+
+  it('CLK-07 names the key, makes no version, and goes on reading what was labelled when the key before ends', async () => {
+    const SecretId = `conformance/${aws.unique}/moved`
+    const [former, next] = [await newKey(), await newKey()]
+    const read = await withTwoVersions(SecretId, former)
+    const before = await aws.secrets.send(new DescribeSecretCommand({ SecretId }))
+
+    await aws.secrets.send(new UpdateSecretCommand({ SecretId, KmsKeyId: next }))
+
+    const after = await aws.secrets.send(new DescribeSecretCommand({ SecretId }))
+    expect([before.KmsKeyId, after.KmsKeyId]).toEqual([former, next])
+    expect(after.VersionIdsToStages).toEqual(before.VersionIdsToStages)
+    await endKey(former)
+    expect([await read('AWSCURRENT'), await read('AWSPREVIOUS')]).toEqual(['two', 'one'])
+    await aws.secrets.send(new PutSecretValueCommand({ SecretId, SecretString: 'three' }))
+    expect([await read('AWSCURRENT'), await read('AWSPREVIOUS')]).toEqual(['three', 'two'])
+    expect(await nameOf(aws.secrets.send(new UpdateSecretCommand({ SecretId: 'nowhere', KmsKeyId: next })))).toBe(
+      'ResourceNotFoundException',
+    )
+  })
+
+  it('CLK-07 keeps what was labelled under the key before too, and what came later under the new one alone', async ({
+    skip,
+  }) => {
+    if (!aws.embedded) skip('moto does not encrypt secrets under their keys')
+    const SecretId = `conformance/${aws.unique}/both`
+    const [former, next] = [await newKey(), await newKey()]
+    const read = await withTwoVersions(SecretId, former)
+    await aws.secrets.send(new UpdateSecretCommand({ SecretId, KmsKeyId: next }))
+    await aws.secrets.send(new PutSecretValueCommand({ SecretId, SecretString: 'three' }))
+
+    await endKey(next)
+
+    expect(await read('AWSPREVIOUS')).toBe('two')
+    expect(await nameOf(read('AWSCURRENT'))).toBe('KMSInvalidStateException')
   })
 })
 
@@ -164,6 +217,46 @@ describe('what we rely on KMS for', () => {
       (await aws.kms.send(new DescribeKeyCommand({ KeyId: second.KeyMetadata?.KeyId }))).KeyMetadata?.KeyState,
     ).toBe('PendingDeletion')
     expect(await nameOf(aws.kms.send(new DescribeKeyCommand({ KeyId: 'alias/nowhere' })))).toBe('NotFoundException')
+  })
+})
+
+describe('what we rely on KMS for when a key is rotated or replaced', () => {
+  const seal = async (KeyId: string, text: string) =>
+    (await aws.kms.send(new EncryptCommand({ KeyId, Plaintext: Buffer.from(text) }))).CiphertextBlob
+  const open = async (KeyId: string, CiphertextBlob: Uint8Array | undefined) =>
+    Buffer.from((await aws.kms.send(new DecryptCommand({ KeyId, CiphertextBlob }))).Plaintext ?? []).toString()
+
+  it('CLK-07 opens what older material of a key sealed, and nothing that another key did', async () => {
+    const [KeyId, other] = [await newKey(), await newKey()]
+    const first = await seal(KeyId, 'first')
+
+    await aws.kms.send(new RotateKeyOnDemandCommand({ KeyId }))
+
+    const second = await seal(KeyId, 'second')
+    expect([await open(KeyId, first), await open(KeyId, second)]).toEqual(['first', 'second'])
+    expect(await nameOf(open(other, second))).toBe('IncorrectKeyException')
+    expect((await aws.kms.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata?.Arn).toBe(KeyId)
+    const signer = await aws.kms.send(new CreateKeyCommand({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }))
+    expect(await nameOf(aws.kms.send(new RotateKeyOnDemandCommand({ KeyId: signer.KeyMetadata?.KeyId })))).toBe(
+      'UnsupportedOperationException',
+    )
+  })
+
+  it('CLK-07 lets an alias lead to another key, and again to that one', async () => {
+    const AliasName = `alias/conformance/${aws.unique}/moved`
+    const [former, next] = [await newKey(), await newKey()]
+    await aws.kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: former }))
+    const move = (TargetKeyId: string) => aws.kms.send(new UpdateAliasCommand({ AliasName, TargetKeyId }))
+
+    await move(next)
+    await move(next)
+
+    expect((await aws.kms.send(new DescribeKeyCommand({ KeyId: AliasName }))).KeyMetadata?.Arn).toBe(next)
+    expect((await aws.kms.send(new ListAliasesCommand({ KeyId: former }))).Aliases).toEqual([])
+    const nowhere = new UpdateAliasCommand({ AliasName: `${AliasName}-not`, TargetKeyId: next })
+    expect(await nameOf(aws.kms.send(nowhere))).toBe('NotFoundException')
+    await endKey(former)
+    expect(await nameOf(move(former))).toBe('KMSInvalidStateException')
   })
 })
 

@@ -19,6 +19,7 @@ const LIMITS = 'test/abuse/rate-limit.test.ts'
 const REQUESTS = 'test/abuse/csrf-http.test.ts'
 const DOORS = 'test/abuse/authz-password.test.ts'
 const SECRETS = 'test/abuse/secrets-leak.test.ts'
+const TENANT_KEYS = 'test/lambdas/tenant-key.test.ts'
 const CORE = 'test/lambdas/core.test.ts'
 const TRAIL = 'test/lambdas/audit-trail.test.ts'
 const ENROLLMENT = 'test/lambdas/enrollment.test.ts'
@@ -399,6 +400,46 @@ const OF_CREDENTIALS: readonly Defect[] = [
     from: `'kms:EncryptionContext:SecretARN': [ownSecrets, `,
     to: `'kms:EncryptionContext:SecretARN': [ownSecrets.replace(tenantId, '*'), `,
     caughtBy: { file: DOORS, name: 'AUZ-10 lets a tenant’s key be used only through Secrets Manager' },
+  },
+  {
+    name: 'the sweep of strays ends a key that was replaced, with the disks under it',
+    rule: 'CLK-07',
+    file: 'lambdas/provisioning/stray-kinds.ts',
+    from: `return [keyArn, ...formerKeyArns].some(`,
+    to: `return [keyArn, ...formerKeyArns].slice(0, 1).some(`,
+    caughtBy: { file: TENANT_KEYS, name: 'CLK-07 leaves the one before enabled' },
+  },
+  {
+    name: 'a replacement of a key that was cut off leaves its key, and the next makes another',
+    rule: 'CLK-07',
+    file: 'lambdas/credentials/tenant-key-replacement.aws.ts',
+    from: `given ?? (await findLeft(holder)) ?? `,
+    to: `given ?? `,
+    caughtBy: { file: TENANT_KEYS, name: 'CLK-07 after any call to AWS is finished by the next' },
+  },
+  {
+    name: 'a tenant’s secrets stay under the key before when it gets another',
+    rule: 'CLK-07',
+    file: 'lambdas/credentials/replace-tenant-key.ts',
+    from: `const movedSecrets = await moveSecrets(deps, holder)`,
+    to: `const movedSecrets = 0`,
+    caughtBy: { file: TENANT_KEYS, name: 'CLK-07 gets what is written from now on' },
+  },
+  {
+    name: 'a replacement that was done is done again when it is asked for again',
+    rule: 'CLK-07',
+    file: 'lambdas/credentials/replace-tenant-key.ts',
+    from: `if (clock.now() < addSeconds(keyReplacedAt, KEY_REPLACEMENT_SECONDS)) return ok({ did: 'nothing', ...done })`,
+    to: '',
+    caughtBy: { file: TENANT_KEYS, name: 'CLK-07 is followed by another a day later, and not before' },
+  },
+  {
+    name: 'two replacements of a key at a time both count',
+    rule: 'CLK-07',
+    file: 'lambdas/accounts/tenant-store.aws.ts',
+    from: `ConditionExpression: 'keyArn = :keyArn',`,
+    to: `ConditionExpression: 'attribute_exists(pk) OR keyArn = :keyArn',`,
+    caughtBy: { file: TENANT_KEYS, name: 'CLK-07 is made once of two runs at a time' },
   },
   {
     name: 'a tenant may have one agent more',

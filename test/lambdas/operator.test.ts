@@ -3,22 +3,9 @@ import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import { describe, expect, it } from 'vitest'
 import { findChainBreak } from '../../lambdas/audit/chain.ts'
 import { TABLES } from '../../lambdas/contract/tables.ts'
-import { createOperator } from '../../lambdas/entry/operator.aws.ts'
 import { createTable } from '../../local/installation.ts'
-import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
-
-const operatorOf = (house: Harness) =>
-  createOperator(
-    house.clients,
-    {
-      ...house.names,
-      siteBucket: 'vestibule-requests',
-      originProofSecret: house.names.sessionKeysSecret,
-      assetsBucket: 'vestibule-requests',
-      releaseKey: house.names.supportCaKey,
-    },
-    { clock: house.clock, random: house.deps.random, logger: house.deps.logger },
-  )
+import { createHarness, CREDENTIALS } from '../support/harness.ts'
+import { operatorOf } from '../support/operator.ts'
 
 describe('the operator', () => {
   it('I17 makes the first admin’s invite once; a second use is refused, and audited', async () => {

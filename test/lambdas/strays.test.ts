@@ -8,6 +8,7 @@ import { AgentId, TenantId } from '../../lambdas/contract/ids.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import { AwsFault, type CallHook } from '../../local/aws/service.ts'
 import { createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
+import { sweep, sweepLater } from '../support/stray-sweeps.ts'
 
 const BODY = { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } }
 const NOBODY = AgentId.parse(`agt_${'0'.repeat(26)}`)
@@ -21,22 +22,6 @@ const withTenant = async (options: { hook?: CallHook } = {}) => {
   const agentId = AgentId.parse((await ana.post('/api/agents', BODY)).body.agent.id)
   await house.settle()
   return { house, ana, admin, tenantId, agentId }
-}
-
-/** One pass for each kind, as the minutes go by; machines and heartbeats go on. */
-const sweep = async (house: Harness): Promise<void> => {
-  for (let minute = 0; minute < 4; minute += 1) {
-    house.clock.advanceSeconds(60)
-    house.aws.machines.advance()
-    await house.standIns()
-    await house.reconcile()
-  }
-}
-
-/** An hour later, when each kind is due again. */
-const sweepLater = async (house: Harness): Promise<void> => {
-  house.clock.advanceSeconds(STRAY_SWEEP_SECONDS)
-  await sweep(house)
 }
 
 const tagsOf = (tenantId: string, agentId: string, stage = STAGE) => ({
@@ -231,16 +216,18 @@ describe('what is not ours', () => {
     expect([marks(house), await ended(ana)]).toEqual([[], []])
   })
 
-  it.each(['the tenant’s row', 'a secret'])(
+  it.each(['the tenant’s row', 'the row’s list of former keys', 'a secret'])(
     'is not a key without its alias, where %s still needs it',
     async (owner) => {
       const { house, tenantId } = await withTenant()
       const { keyArn = '' } = (await house.deps.tenants.read(tenantId)) ?? {}
       house.aws.database.run('DELETE FROM kms_alias WHERE key = ?', keyArn.split('/')[1] ?? '')
-      if (owner === 'a secret') {
+      if (owner !== 'the tenant’s row') {
         const [row] = house.aws.database.all("SELECT item FROM ddb_item WHERE sk = 'TENANT'")
-        const { keyArn: _, ...without } = JSON.parse(String(row?.item))
-        house.aws.database.run("UPDATE ddb_item SET item = ? WHERE sk = 'TENANT'", JSON.stringify(without))
+        const { keyArn: own, ...without } = JSON.parse(String(row?.item))
+        const item = owner === 'a secret' ? without : { ...without, formerKeyArns: { L: [own] } }
+        house.aws.database.run("UPDATE ddb_item SET item = ? WHERE sk = 'TENANT'", JSON.stringify(item))
+        if (owner !== 'a secret') house.aws.database.run("UPDATE sm_secret SET key = ''")
       }
       await sweep(house)
       await sweepLater(house)

@@ -2,10 +2,15 @@ import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { RotateKeyOnDemandCommand, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms'
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import { describe, expect, it } from 'vitest'
+import { TenantId } from '../../lambdas/contract/ids.ts'
+import { agentSecretName } from '../../lambdas/contract/names.ts'
 import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import { createTestClock, START } from '../support/clock.ts'
 import { createHarness, CREDENTIALS, PASSWORD } from '../support/harness.ts'
+import { operatorOf } from '../support/operator.ts'
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/data-0.1')
 
@@ -58,5 +63,33 @@ describe('data of version 0.1', () => {
       ['A', 'ready'],
     ])
     expect((await help.get('/api/support/agents')).body.agents.map(({ name }: { name: string }) => name)).toContain('B')
+  })
+
+  it('O5 CLK-07 opens under new material of its key, and under a new key', async () => {
+    const house = await openOldData()
+    const ana = house.browse()
+    await ana.post('/api/login', { email: 'ana@example.com', password: PASSWORD })
+    const tenantId = TenantId.parse((await ana.get('/api/session')).body.tenant.id)
+    const [agent] = (await ana.get('/api/agents')).body.agents
+    const SecretId = agentSecretName('local', tenantId, agent.id)
+    const read = async (VersionStage = 'AWSCURRENT') => {
+      const got = await house.clients.secrets.send(new GetSecretValueCommand({ SecretId, VersionStage }))
+      return JSON.parse(got.SecretString ?? '').credentials
+    }
+    const before = await read()
+    const { keyArn } = (await house.deps.tenants.read(tenantId)) ?? {}
+
+    await house.clients.kms.send(new RotateKeyOnDemandCommand({ KeyId: keyArn }))
+    expect(await read()).toEqual(before)
+    const replaced = await operatorOf(house).replaceTenantKey(tenantId)
+
+    expect(replaced).toMatchObject({ ok: true, value: { did: 'replaced', formerKeyArn: keyArn, movedSecrets: 1 } })
+    expect(await read()).toEqual(before)
+    const { githubToken } = CREDENTIALS
+    expect((await ana.patch(`/api/agents/${agent.id}/credentials`, { githubToken })).status).toBe(200)
+    expect(await read()).toEqual({ ...before, githubToken })
+    const { keyArn: next } = (await house.deps.tenants.read(tenantId)) ?? {}
+    await house.clients.kms.send(new ScheduleKeyDeletionCommand({ KeyId: next }))
+    expect(await read('AWSPREVIOUS')).toEqual(before)
   })
 })

@@ -1,5 +1,5 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import { systemClock } from '../../lambdas/core/clock.ts'
+import { systemClock, systemPause } from '../../lambdas/core/clock.ts'
 import { createLogger } from '../../lambdas/core/logger.ts'
 import { systemRandom } from '../../lambdas/core/random.ts'
 import { createOperator } from '../../lambdas/entry/operator.aws.ts'
@@ -21,14 +21,16 @@ export const operatorOf = (house: Deployed, templates: Templates) => {
     {
       siteOrigin: output('VestibuleWeb', 'SiteOrigin'),
       siteBucket: output('VestibuleWeb', 'SiteBucket'),
+      stage: output('VestibuleData', 'Stage'),
       directoryTable: output('VestibuleData', 'DirectoryTable'),
+      agentsTable: output('VestibuleData', 'AgentsTable'),
       auditTable: output('VestibuleData', 'AuditTable'),
       sessionKeysSecret: output('VestibuleData', 'SessionKeysSecret'),
       originProofSecret: output('VestibuleData', 'OriginProofSecret'),
       assetsBucket: output('VestibuleData', 'AssetsBucket'),
       releaseKey: output('VestibuleData', 'ReleaseKey'),
     },
-    { clock: systemClock, random: systemRandom, logger: createLogger({ write: () => undefined }) },
+    { clock: systemClock, random: systemRandom, pause: systemPause, logger: createLogger({ write: () => undefined }) },
   )
 }
 

@@ -34,6 +34,7 @@ const PREDICATES: Record<AuditAction, string> = {
   'token.revoked': 'revoked an API token',
   'tenant.suspended': 'suspended the tenant',
   'tenant.resumed': 'resumed the tenant',
+  'tenant.key_replaced': 'gave the tenant a new encryption key',
   'access.denied': 'was denied something that was not theirs',
   'agent.onboarded': 'onboarded {agent}',
   'agent.credentials_changed': 'changed the {kinds} of {agent}',
