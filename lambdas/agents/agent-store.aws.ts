@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { batchGet } from '../aws/batch-get.aws.ts'
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import { queryIndexPage, queryPage } from '../aws/paging.aws.ts'
-import { transact, type WriteAction } from '../aws/transact.aws.ts'
+import { transact, type TransactStep, type WriteAction } from '../aws/transact.aws.ts'
 import { AgentBody, AgentReason, AgentStatus } from '../contract/agents.ts'
 import { CREDENTIAL_KINDS } from '../contract/credential-kinds.ts'
 import { AgentId, TenantId } from '../contract/ids.ts'
@@ -303,25 +303,26 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
       },
     }),
 
-    /** Finishes an onboarding: the row and the answer that repeats of the call get. False when either was changed meanwhile. */
-    settleOnboarding: async (key: string, next: Agent, previous: Agent, answer: AgentBody): Promise<boolean> => {
-      const settled = await transact(dynamo, random, [
-        { refusal: 'moved', action: replaceStep(next, previous) },
-        {
-          refusal: 'moved',
-          action: {
-            Update: {
-              TableName: agentsTable,
-              Key: idempotencyKey(next.tenantId, key),
-              UpdateExpression: 'SET answer = :answer',
-              ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(answer)',
-              ExpressionAttributeValues: { ':answer': answer },
-            },
+    /** What finishes an onboarding: the row and the answer that repeats of the call get. */
+    settleOnboardingSteps: (key: string, next: Agent, previous: Agent, answer: AgentBody): TransactStep<'moved'>[] => [
+      { refusal: 'moved', action: replaceStep(next, previous) },
+      {
+        refusal: 'moved',
+        action: {
+          Update: {
+            TableName: agentsTable,
+            Key: idempotencyKey(next.tenantId, key),
+            UpdateExpression: 'SET answer = :answer',
+            ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(answer)',
+            ExpressionAttributeValues: { ':answer': answer },
           },
         },
-      ])
-      return settled.ok
-    },
+      },
+    ],
+
+    /** Finishes an onboarding whose change of state was told when it began. False when it was changed meanwhile. */
+    settleOnboarding: async (steps: readonly TransactStep<'moved'>[]): Promise<boolean> =>
+      (await transact(dynamo, random, steps)).ok,
   }
 }
 

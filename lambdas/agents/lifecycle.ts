@@ -4,13 +4,15 @@ import type { AgentId, TenantId } from '../contract/ids.ts'
 import type { ProvisionVerb } from '../contract/provisioning.ts'
 import type { Clock } from '../core/clock.ts'
 import { fail, ok, type Result } from '../core/result.ts'
+import type { Limiter, RateLimited } from '../limits/limiter.aws.ts'
 import { actorOf, type Principal } from '../sessions/principal.ts'
 import { type Agent, transition, type WrongState } from './agent.ts'
-import { type AgentUnknown, changeAgent, type ChangeAgentDeps } from './change-agent.ts'
+import { type AgentUnknown, changeAgent, type ChangeAgentDeps, changeAgentWithinLimit } from './change-agent.ts'
 import type { ProvisionRequests } from './provision-requests.aws.ts'
 
 export interface LifecycleDeps extends ChangeAgentDeps {
   requests: Pick<ProvisionRequests, 'put'>
+  limiter: Pick<Limiter, 'changeStep' | 'untilNextWindow'>
   clock: Clock
 }
 
@@ -21,7 +23,7 @@ export interface LifecycleInput {
   requestId: string
 }
 
-export type LifecycleFailure = AgentUnknown | WrongState
+export type LifecycleFailure = AgentUnknown | WrongState | RateLimited
 
 /** The new state is durable before the provisioner hears of it; should it never hear, the reconciler finds the row. */
 const request = async (
@@ -29,7 +31,9 @@ const request = async (
   input: LifecycleInput,
   wish: { from: readonly AgentStatus[]; to: AgentStatus; action: AuditAction; verb: ProvisionVerb },
 ): Promise<Result<Agent, LifecycleFailure>> => {
-  const changed = await changeAgent<LifecycleFailure>(deps, input, (agent) => {
+  // An end is never held up: it makes room.
+  const changeIt = wish.to === 'deleting' ? changeAgent : changeAgentWithinLimit
+  const changed = await changeIt<LifecycleFailure>(deps, input, (agent) => {
     if (!wish.from.includes(agent.status)) return fail({ reason: 'wrong_state', status: agent.status })
     const moved = transition(agent, wish.to, deps.clock.now())
     if (!moved.ok) return moved

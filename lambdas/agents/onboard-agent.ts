@@ -10,6 +10,7 @@ import type { Random } from '../core/random.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
 import type { CredentialVault, VaultFailure } from '../credentials/credential-vault.aws.ts'
+import type { Limiter, RateLimited } from '../limits/limiter.aws.ts'
 import { actorOf, type Principal, type Tenant } from '../sessions/principal.ts'
 import type { SessionKeySource } from '../sessions/session-keys.aws.ts'
 import { openValue, signValue } from '../sessions/signed-value.ts'
@@ -26,6 +27,7 @@ export interface OnboardDeps extends ChangeAgentDeps, AgentSecretDeps {
   vault: CredentialVault
   requests: Pick<ProvisionRequests, 'put'>
   sessionKeys: SessionKeySource
+  limiter: Pick<Limiter, 'changeStep' | 'untilNextWindow'>
   clock: Clock
   random: Random
   stage: string
@@ -37,9 +39,10 @@ export type OnboardFailure =
   | { reason: 'agent_limit_reached' }
   | { reason: 'idempotency_mismatch' }
   | { reason: 'agent_deleted' }
+  | RateLimited
   | VaultFailure
 
-type Refusal = 'key_used' | 'name_taken' | 'agent_limit_reached'
+type Refusal = 'key_used' | 'name_taken' | 'agent_limit_reached' | 'over_limit'
 
 const givenKinds = (credentials: OnboardAgentInput['credentials']): CredentialKind[] =>
   CREDENTIAL_KINDS.filter((kind) => credentials[kind] !== undefined)
@@ -108,21 +111,47 @@ const reserve = async (
       { refusal: 'name_taken', action: deps.agents.claimNameStep(agent) },
       { refusal: 'agent_limit_reached', action: deps.tenants.addAgentStep(agent.tenantId, deps.agentsPerTenant) },
       { refusal: 'key_used', action: deps.agents.putNewStep(agent) },
+      { refusal: 'over_limit', action: deps.limiter.changeStep(agent.tenantId) },
     ],
   })
 }
 
 const isGoing = ({ status }: Agent): boolean => status === 'deleting' || status === 'deleted'
 
+interface Call {
+  principal: Principal
+  idempotencyKey: string
+  requestId: string
+}
+
+/** An agent that was given up meanwhile is asked for again, and that is told like any other change of its state. */
+const write = async (
+  deps: OnboardDeps,
+  { principal, idempotencyKey, requestId }: Call,
+  next: Agent,
+  previous: Agent,
+  answer: AgentBody,
+): Promise<boolean> => {
+  const steps = deps.agents.settleOnboardingSteps(idempotencyKey, next, previous, answer)
+  if (next.status === previous.status) return deps.agents.settleOnboarding(steps)
+  const told = await deps.audit.commit<'moved'>({
+    chain: next.tenantId,
+    event: { actor: actorOf(principal), action: 'agent.retry_requested', target: next.agentId, detail: { requestId } },
+    steps: () => steps,
+  })
+  return told.ok
+}
+
 /** Writes the finished row and the answer to repeat, together. Whoever comes second gives the first one's answer. */
 const settle = async (
   deps: OnboardDeps,
-  key: string,
+  call: Call,
   next: Agent,
   previous: Agent,
 ): Promise<Result<AgentBody, { reason: 'agent_deleted' }>> => {
+  const key = call.idempotencyKey
   const answer = toAgentBody(next, deps.clock.now())
-  if (await deps.agents.settleOnboarding(key, next, previous, answer)) return ok(answer)
+  if (await write(deps, call, next, previous, answer)) return ok(answer)
   const [first, current] = await Promise.all([
     deps.agents.readIdempotency(next.tenantId, key),
     deps.agents.read(next.tenantId, next.agentId),
@@ -136,7 +165,7 @@ const settle = async (
   }
   if (first?.answer !== undefined) return ok(first.answer)
   const row = current.secretVersionId === undefined ? { ...next, ...current, ...secretOf(next) } : current
-  return settle(deps, key, row, current)
+  return settle(deps, call, row, current)
 }
 
 const secretOf = ({ secretVersionId, secretRevision, credentials }: Agent) => ({
@@ -149,7 +178,7 @@ const secretOf = ({ secretVersionId, secretRevision, credentials }: Agent) => ({
 const finish = async (
   deps: OnboardDeps,
   agent: Agent,
-  input: OnboardAgentInput & { principal: Principal; tenant: Tenant; idempotencyKey: string },
+  input: OnboardAgentInput & Call & { tenant: Tenant },
 ): Promise<Result<AgentBody, VaultFailure | { reason: 'agent_deleted' }>> => {
   if (isGoing(agent)) return fail({ reason: 'agent_deleted' })
   const { tenant } = input
@@ -172,7 +201,7 @@ const finish = async (
   }
   const revived = filled.status === 'failed' ? transition(filled, 'requested', now) : ok(filled)
   const next = revived.ok ? revived.value : filled
-  const settled = await settle(deps, input.idempotencyKey, next, agent)
+  const settled = await settle(deps, input, next, agent)
   if (settled.ok) await deps.requests.put(next, 'launch')
   return settled
 }
@@ -183,7 +212,7 @@ const finish = async (
  */
 export const onboardAgent = async (
   deps: OnboardDeps,
-  input: OnboardAgentInput & { principal: Principal; tenant: Tenant; idempotencyKey: string; requestId: string },
+  input: OnboardAgentInput & Call & { tenant: Tenant },
 ): Promise<Result<AgentBody, OnboardFailure>> => {
   const { principal, tenant, idempotencyKey: key, requestId } = input
   const keys = await deps.sessionKeys()
@@ -194,6 +223,7 @@ export const onboardAgent = async (
   const reserved = await reserve(deps, agent, { principal, key, bodyMac, requestId })
   if (reserved.ok) return finish(deps, agent, input)
   const { reason } = reserved.failure
+  if (reason === 'over_limit') return fail(deps.limiter.untilNextWindow())
   if (reason !== 'key_used') return fail({ reason })
 
   const first = await deps.agents.readIdempotency(tenant.tenantId, key)

@@ -4,8 +4,8 @@ import { SUPPORT_SWITCH_WAIT_SECONDS } from '../contract/facts.ts'
 import { fail, ok, type Result } from '../core/result.ts'
 import { actorOf } from '../sessions/principal.ts'
 import { type Agent, withLookAt, type WrongState } from './agent.ts'
-import { type AgentUnknown, changeAgent } from './change-agent.ts'
-import type { LifecycleDeps, LifecycleInput } from './lifecycle.ts'
+import { changeAgent, changeAgentWithinLimit } from './change-agent.ts'
+import type { LifecycleDeps, LifecycleFailure, LifecycleInput } from './lifecycle.ts'
 
 const POLL_MILLISECONDS = 100
 
@@ -18,8 +18,10 @@ const isPathClosed = (agent: Agent): boolean => agent.instance === undefined || 
 export const setSupportAccess = async (
   deps: LifecycleDeps,
   input: LifecycleInput & { enabled: boolean },
-): Promise<Result<Agent, AgentUnknown | WrongState>> => {
-  const changed = await changeAgent<WrongState>(deps, input, (agent) => {
+): Promise<Result<Agent, LifecycleFailure>> => {
+  // Closing is never held up.
+  const changeIt = input.enabled ? changeAgentWithinLimit : changeAgent
+  const changed = await changeIt<WrongState>(deps, input, (agent) => {
     if (agent.status === 'deleting' || agent.status === 'deleted')
       return fail({ reason: 'wrong_state', status: agent.status })
     if (agent.supportAccess === input.enabled) return ok(null)

@@ -39,6 +39,8 @@ export const LIMITS_PER_MINUTE = {
   issue: 300,
   enroll: 120,
   certificate: 30,
+  /** By one tenant, of what costs others time: onboarding, starting, stopping, trying again, opening to support. */
+  change: 120,
 } as const
 
 export const SIGN_IN_FAILURES_BEFORE_BACKOFF = 5

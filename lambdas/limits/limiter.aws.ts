@@ -2,6 +2,7 @@ import { type DynamoDBDocumentClient, DeleteCommand, GetCommand, UpdateCommand }
 import { callAws, tryAws } from '../aws/errors.aws.ts'
 import { transact, type TransactStep, type WriteAction } from '../aws/transact.aws.ts'
 import { LIMITS_PER_MINUTE, SIGN_IN_BACKOFF_SECONDS, SIGN_IN_FAILURES_BEFORE_BACKOFF } from '../contract/facts.ts'
+import type { TenantId } from '../contract/ids.ts'
 import { limitKey, proofKey } from '../contract/names.ts'
 import { type Clock, toEpochSeconds } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
@@ -57,6 +58,7 @@ export const createLimiter = (deps: {
     }
   }
 
+  /** What a client is told whose minute is spent. */
   const untilNextWindow = (): RateLimited => ({
     reason: 'rate_limited',
     retryAfterSeconds: WINDOW_SECONDS - (toEpochSeconds(clock.now()) % WINDOW_SECONDS),
@@ -105,6 +107,9 @@ export const createLimiter = (deps: {
     )
     return ok(undefined)
   }
+
+  /** One change by a tenant against its minute, for the transaction that makes it: what is refused counts nothing. */
+  const changeStep = (tenantId: TenantId): WriteAction => minuteStep('change', tenantId)
 
   /** Counts one request of a client (address bucket or account) against its minute. */
   const take = async (kind: LimitKind, subject: string): Promise<Result<void, RateLimited>> => {
@@ -163,7 +168,7 @@ export const createLimiter = (deps: {
     return spent.ok
   }
 
-  return { take, takeSignIn, takePasswordCheck, forgetFailures, spendProof }
+  return { take, changeStep, untilNextWindow, takeSignIn, takePasswordCheck, forgetFailures, spendProof }
 }
 
 export type Limiter = ReturnType<typeof createLimiter>

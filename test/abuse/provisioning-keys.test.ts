@@ -46,6 +46,14 @@ const inHour = async (house: Harness): Promise<void> => {
   }
 }
 
+/** As long as it takes until an onboarding that stored nothing has failed. */
+const giveUp = async (house: Harness): Promise<void> => {
+  for (let minute = 0; minute < 12; minute += 1) {
+    house.clock.advanceSeconds(60)
+    await house.reconcile()
+  }
+}
+
 describe.each(ADAPTERS)('the first key of a tenant, over %s', (adapter) => {
   const withTenant = async (hook?: CallHook) => {
     const house = await createHarness({ adapter, hook })
@@ -139,14 +147,33 @@ describe.each(ADAPTERS)('the first key of a tenant, over %s', (adapter) => {
     expect(keys(house)).toHaveLength(1)
   })
 
+  it('I-21 is asked for again by the call that was given up meanwhile, and the trail says so', async () => {
+    const { house, ana } = await withTenant()
+    await dieOnboarding(house, 'DescribeKey', 'before')
+    await giveUp(house)
+    expect((await ana.post('/api/agents', BODY, KEY)).status).toBe(202)
+    await house.settle()
+
+    const { events } = (await ana.get('/api/audit?limit=100')).body
+    const actions = events
+      .map(({ action }: { action: string }) => action)
+      .filter((one: string) => one.startsWith('agent.'))
+    expect(actions.toReversed()).toEqual([
+      'agent.onboarded',
+      'agent.failed',
+      'agent.retry_requested',
+      'agent.launching',
+      'agent.booting',
+      'agent.enrolled',
+      'agent.ready',
+    ])
+  })
+
   it('is learned by the tenant’s row also where credentials come after an onboarding that was broken off', async () => {
     const { house, ana } = await withTenant()
     const tenantId = TenantId.parse((await ana.get('/api/session')).body.tenant.id)
     await dieOnboarding(house, 'DescribeKey', 'before')
-    for (let minute = 0; minute < 12; minute += 1) {
-      house.clock.advanceSeconds(60)
-      await house.reconcile()
-    }
+    await giveUp(house)
     const [agent] = (await ana.get('/api/agents')).body.agents
     expect([agent.reason.code, keys(house).length]).toEqual(['onboarding_interrupted', 0])
 

@@ -1,10 +1,38 @@
 import { describe, expect, it } from 'vitest'
-import { ADAPTERS, createHarness, PASSWORD } from '../support/harness.ts'
+import { LIMITS_PER_MINUTE } from '../../lambdas/contract/facts.ts'
+import { ADAPTERS, createHarness, CREDENTIALS, PASSWORD } from '../support/harness.ts'
 
 const EMAIL = 'ana@example.com'
 const WRONG = 'not the right password'
 
 describe.each(ADAPTERS)('limits over %s', (adapter) => {
+  it('S12 hold a tenant that floods, and no other; closing and deleting are never held', async () => {
+    const house = await createHarness({ adapter })
+    const admin = await house.joinAsAdmin()
+    const [ana, bob] = [await house.join(admin, 'ana@example.com'), await house.join(admin, 'bob@example.com')]
+    const body = { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken }, supportAccess: false }
+    const { id } = (await ana.post('/api/agents', body)).body.agent
+    const allow = (enabled: boolean) => ana.put(`/api/agents/${id}/support-access`, { enabled })
+    const opened: number[] = []
+    for (let turn = 0; turn < LIMITS_PER_MINUTE.change; turn += 1) {
+      opened.push((await allow(true)).status)
+      if (opened.at(-1) === 200) expect((await allow(false)).status).toBe(200)
+    }
+
+    const over = await allow(true)
+    // The agent itself was the first of them.
+    expect(opened).toEqual([...Array.from({ length: LIMITS_PER_MINUTE.change - 1 }, () => 200), 429])
+    expect([over.status, over.body.error.code]).toEqual([429, 'rate_limited'])
+    expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await ana.post('/api/agents', { ...body, name: 'B' })).status).toBe(429)
+    expect((await bob.post('/api/agents', body)).status).toBe(202)
+    expect((await allow(false)).status).toBe(200)
+    house.clock.advanceSeconds(60)
+    expect((await allow(true)).status).toBe(200)
+    expect((await ana.post('/api/agents', { ...body, name: 'B' })).status).toBe(202)
+    expect((await ana.del(`/api/agents/${id}`)).status).toBe(202)
+  })
+
   it('RAT-01 RAT-03 counts the peer, whatever forwarded headers say', async () => {
     const house = await createHarness({ adapter })
     const admin = await house.joinAsAdmin()

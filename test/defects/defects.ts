@@ -517,6 +517,22 @@ const OF_MACHINES: readonly Defect[] = [
     caughtBy: { file: KEYS, name: 'PRV-06 is waited for at each call that names it' },
   },
   {
+    name: 'a tenant that floods is not held',
+    rule: 'S12',
+    file: 'lambdas/agents/change-agent.ts',
+    from: `...(limit === null ? [] : [{ refusal: 'over_limit' as const, action: limit.step }]),`,
+    to: '',
+    caughtBy: { file: LIMITS, name: 'S12 hold a tenant that floods, and no other' },
+  },
+  {
+    name: 'an agent that was given up is asked for again and nobody is told',
+    rule: 'I-21',
+    file: 'lambdas/agents/onboard-agent.ts',
+    from: `if (next.status === previous.status) return deps.agents.settleOnboarding(steps)`,
+    to: `if (next !== previous) return deps.agents.settleOnboarding(steps)`,
+    caughtBy: { file: KEYS, name: 'I-21 is asked for again by the call that was given up meanwhile' },
+  },
+  {
     name: 'a machine that ended is not noticed',
     rule: 'I-12',
     file: 'lambdas/provisioning/converge-agent.ts',

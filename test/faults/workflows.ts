@@ -5,8 +5,7 @@ import { ARCHIVE_PARTITION, STRAY_KINDS } from '../../lambdas/contract/names.ts'
 import { TAGS } from '../../lambdas/contract/tags.ts'
 import { string } from '../../lambdas/support/ssh-wire.ts'
 import { readArchive, walkArchive } from '../support/archive.ts'
-import type { Harness } from '../support/harness.ts'
-import { CREDENTIALS, PASSWORD } from '../support/harness.ts'
+import { createHarness, CREDENTIALS, type Harness, PASSWORD } from '../support/harness.ts'
 import type { Browser, Reply } from '../support/browser.ts'
 
 /** Everything that the product does, each as one thing that can be broken off anywhere and done again. */
@@ -81,6 +80,26 @@ const leaveStrays = async ({ aws, clients, clock }: Harness, tenantId: string): 
      SELECT 'i-stray', NULL, zone, parameters, 'stopped', type, subnet, groups, ?, user_data, ?, '' FROM ec2_instance LIMIT 1`,
     ...[JSON.stringify(Tags), clock.now().toISOString()],
   )
+}
+
+/** An onboarding whose process dies before it has made anything but the agent's row. */
+const leaveUnfinished = async ({ aws, clock }: Harness, { tenant, notes }: Scene): Promise<void> => {
+  const { promise: death, resolve: die } = Promise.withResolvers<void>()
+  let isDead = false
+  const dying = await createHarness({
+    ...{ aws, clock, seed: 'dies' },
+    hook: (call, proceed) => {
+      isDead ||= call.service === 'kms'
+      if (!isDead) return proceed()
+      die()
+      return new Promise(() => undefined)
+    },
+  })
+  const browser = dying.browse()
+  for (const [name, value] of tenant.cookies) browser.cookies.set(name, value)
+  void onboard(browser, 'A')
+  await death
+  notes.agent = (await tenant.get('/api/agents')).body.agents[0].id
 }
 
 const nothing = async (): Promise<void> => undefined
@@ -272,6 +291,18 @@ export const WORKFLOWS: readonly Workflow[] = [
       return made
     },
     check: isStatus('ready', 'failed'),
+  },
+  {
+    name: 'onboard: the call again, after the agent was given up',
+    setup: async (house, scene) => {
+      await leaveUnfinished(house, scene)
+      for (let minute = 0; minute < 12; minute += 1) {
+        house.clock.advanceSeconds(60)
+        await house.reconcile()
+      }
+    },
+    run: (_house, scene) => onboard(scene.tenant, 'A'),
+    check: endsReady,
   },
   { name: 'onboard: the work', setup: withAgent('requested'), run: turns(8), check: endsReady },
   {

@@ -64,6 +64,10 @@ export const Security = () => (
           {LIMITS_PER_MINUTE.inspect} invite look-ups a minute.
         </li>
         <li>
+          One tenant may ask for {LIMITS_PER_MINUTE.change} changes of its agents a minute, so that it keeps nobody else
+          waiting. Deleting, and closing an agent to support, are never held up.
+        </li>
+        <li>
           Your session ends after {days(SESSION_LIFETIMES.tenant.idleSeconds)} without use and after{' '}
           {days(SESSION_LIFETIMES.tenant.absoluteSeconds)} in any case; a staff session after{' '}
           {hours(SESSION_LIFETIMES.admin.idleSeconds)} without use. You can end any of them at once.
