@@ -30,7 +30,12 @@ const withTenant = async ({ refuse = () => false }: { refuse?: () => boolean } =
   const admin = await house.joinAsAdmin()
   const ana = await house.join(admin, 'ana@example.com')
   const tenantId = TenantId.parse((await ana.get('/api/session')).body.tenant.id)
-  const onboard = async (name = 'A') => AgentId.parse((await ana.post('/api/agents', { ...BODY, name })).body.agent.id)
+  /** Onboards an agent and puts it into the line for machines. */
+  const onboard = async (name = 'A') => {
+    const id = AgentId.parse((await ana.post('/api/agents', { ...BODY, name })).body.agent.id)
+    await house.workOthers()
+    return id
+  }
   const agentOf = async (id: AgentId) => {
     const agent = await house.deps.agents.read(tenantId, id)
     if (agent === null) throw new Error(`${id} is not there`)
@@ -255,9 +260,38 @@ describe('the reconciler', () => {
     await serveOthers(house, 3, house.clock.now())
     expect(await statusOf(id)).toBe('requested')
 
-    await serveOthers(house, 1, new Date(house.clock.now().getTime() + 1))
+    const cameAfter = new Date(house.clock.now().getTime() + 1)
+    await serveOthers(house, 3, cameAfter)
+    expect(await statusOf(id)).toBe('requested')
+    await serveOthers(house, 1, cameAfter)
 
     expect(await statusOf(id)).toBe('booting')
+  })
+
+  it('S13 passes by nobody of a busy tenant, however many it serves that came later', async () => {
+    const { house, asked, onboard, statusOf } = await withTenant()
+    const cameBefore = house.clock.now()
+    const id = await onboard()
+    for (let minute = 0; minute < MINUTES_OF_LINE; minute += 1) {
+      await serveOthers(house, 1, house.clock.now())
+      // Its own tenant's turn comes every other minute.
+      if (minute % 2 === 0) await house.provisioning.pace.takeTurn(cameBefore.toISOString())
+    }
+    await house.reconcile()
+
+    expect([await statusOf(id), asked.length]).toEqual(['requested', 0])
+  })
+
+  it('S13 takes up whom the queue does not come to for those that came later, and the queue launches no second machine', async () => {
+    const { house, asked, onboard, statusOf } = await withTenant()
+    const id = await onboard()
+    for (let minute = 0; minute < 8 && asked.length === 0; minute += 1) await serveOthers(house, 1, house.clock.now())
+    expect([await statusOf(id), asked.length]).toEqual(['booting', 1])
+
+    while ((await house.workLaunches()) > 0);
+
+    expect([await statusOf(id), asked.length]).toEqual(['booting', 1])
+    expect(house.aws.database.all('SELECT id FROM ec2_instance')).toHaveLength(1)
   })
 
   it('leaves a fresh request alone while it looks after a merge of the same agent', async () => {

@@ -414,7 +414,7 @@ describe('functions', () => {
         templates.ofType('AWS::Events::Rule').find(({ id }) => id.startsWith(ruleId))?.Properties.EventPattern.detail
           .object.key
       expect(['LaunchRequests', 'ProvisionRequests', 'InstanceStates'].map(queueOf)).toEqual([
-        'Launches',
+        'Provisioning',
         'Provisioning',
         'Provisioning',
       ])
