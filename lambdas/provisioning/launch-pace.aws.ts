@@ -131,11 +131,11 @@ export const createLaunchPace = (deps: {
       const { Item = {} } = await callAws('dynamodb', () =>
         dynamo.send(new GetCommand({ TableName: limitsTable, Key: launchPaceKey, ConsistentRead: true })),
       )
-      const { lineAt, lineHead, formerHead = lineHead } = LineRow.parse(Item)
+      const { lineAt, lineHead, formerHead } = LineRow.parse(Item)
       const isServing = lineAt !== undefined && addSeconds(new Date(lineAt), LAUNCH_OVERDUE_SECONDS) > now
-      const heads = [lineHead, formerHead].filter((head) => isServing && head !== undefined)
-      const [servedUpTo = now.toISOString()] = heads.toSorted()
-      return addSeconds(new Date(servedUpTo), -LAUNCH_OVERDUE_SECONDS)
+      const heads = [lineHead, formerHead].flatMap((head) => (head === undefined ? [] : [new Date(head).getTime()]))
+      const servedUpTo = isServing ? new Date(Math.min(now.getTime(), ...heads)) : now
+      return addSeconds(servedUpTo, -LAUNCH_OVERDUE_SECONDS)
     },
   }
 }

@@ -380,4 +380,33 @@ describe('the pace', () => {
 
     expect(turn).toBe(0)
   })
+
+  it('S13 tells by the earliest whom the queue served of late how far the line has got, on a row of a wrong clock too', async () => {
+    const { time, dynamo, pace } = await createPaces()
+    const { PutCommand } = await import('@aws-sdk/lib-dynamodb')
+    const came = (minute: number) => new Date(START.getTime() + minute * 60_000).toISOString()
+    const Item = { ...launchPaceKey, lineHead: came(-60), headsFrom: came(60) }
+    await dynamo.send(new PutCommand({ TableName: 'limits', Item }))
+    const told: number[] = []
+    time.start(async () => {
+      for (const [minute, head] of [
+        [0, 0],
+        [1, 1],
+        [2, 2],
+        [3, 1],
+        [4, 4],
+        [6, 6],
+      ] as const) {
+        const wait = START.getTime() + minute * 60_000 - time.clock.now().getTime()
+        if (wait > 0) await time.pause(wait)
+        await pace().takeTurn(came(head))
+        const until = (await pace().passedBy()).getTime() + LAUNCH_OVERDUE_SECONDS * 1000
+        told.push((until - START.getTime()) / 60_000)
+      }
+    })
+    await time.run()
+
+    // The head of the window before, and of the one that is open: -60 0, -60 0, 0 2, 0 1, 1 4, 4 6.
+    expect(told).toEqual([-60, -60, 0, 0, 1, 4])
+  })
 })

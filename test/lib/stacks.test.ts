@@ -435,6 +435,9 @@ describe('functions', () => {
       const reconciler = templates.ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith('Reconciler'))
       expect(reconciler?.Properties.Environment.Variables).not.toHaveProperty('LAUNCH_QUEUE')
       for (const { Properties } of queues('Launches', 'Provisioning')) expect(Properties.FifoQueue).toBeUndefined()
+      const policies = templates.ofType('AWS::SQS::QueuePolicy').map(({ Properties }) => JSON.stringify(Properties))
+      const ofLine = policies.filter((text) => text.includes('"LaunchesQueue'))
+      expect(ofLine.map((text) => text.includes('events.amazonaws.com'))).toEqual([false])
     })
   })
 

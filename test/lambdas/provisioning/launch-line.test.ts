@@ -104,6 +104,18 @@ describe('the line for machines', () => {
     expect(house.aws.database.all('SELECT id FROM ec2_instance')).toHaveLength(1)
   })
 
+  it('O5 takes from it what an earlier version left there: the request itself', async () => {
+    const { house, served, onboard, a } = await withTwoTenants()
+    await onboard(a.browser, 'A')
+    house.aws.database.run(
+      "UPDATE sqs_message SET queue = (SELECT url FROM sqs_queue WHERE url LIKE '%/vestibule-launches')",
+    )
+    await house.settle()
+
+    expect(served).toEqual([a.tenantId])
+    expect((await a.browser.get('/api/agents')).body.agents[0].status).toBe('ready')
+  })
+
   it('refuses a message that says more than whose turn it is', async () => {
     const { house, a } = await withTwoTenants()
     const detail = { tenantId: a.tenantId, agentId: `agt_${'0'.repeat(26)}`, command: 'rm' }
