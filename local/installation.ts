@@ -166,7 +166,10 @@ const requestsOf = (verbs: readonly ProvisionVerb[]) => ({
   detail: { object: { key: verbs.map((verb) => ({ prefix: provisionRequestPrefix(verb) })) } },
 })
 
-/** The queues that feed the provisioner: launches, which wait for their turn, and all else, which does not. */
+/**
+ * The queues that feed the provisioner: launches, which wait for their turn, and all else, which does not. Requests to launch
+ * come into the first by way of the second, as no rule can name the tenant of each.
+ */
 const ensureQueues = async (clients: AwsClients) => {
   const deadLetter = await createQueue(clients, 'vestibule-provisioner-dead', {})
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: deadLetter.arn, maxReceiveCount: MAX_RECEIVES })
@@ -175,7 +178,7 @@ const ensureQueues = async (clients: AwsClients) => {
   const others = await createQueue(clients, 'vestibule-provisioner', attributes)
   const instanceStates = { source: ['aws.ec2'], 'detail-type': ['EC2 Instance State-change Notification'] }
   const rules = [
-    { Name: 'launch-requests', EventPattern: requestsOf(['launch']), Arn: launches.arn },
+    { Name: 'launch-requests', EventPattern: requestsOf(['launch']), Arn: others.arn },
     { Name: 'provision-requests', EventPattern: requestsOf(QUICK_VERBS), Arn: others.arn },
     { Name: 'instance-states', EventPattern: instanceStates, Arn: others.arn },
   ]

@@ -23,6 +23,7 @@ import { sendDueMail } from '../lambdas/invites/send-due-mail.ts'
 import { createCertificateStore } from '../lambdas/support/certificate-store.aws.ts'
 import { createSupportCa, createTrustedCas } from '../lambdas/support/support-ca.aws.ts'
 import type { LaunchSettings } from '../lambdas/provisioning/launch-attempt.ts'
+import { createLaunchLine } from '../lambdas/provisioning/launch-line.aws.ts'
 import { runPass } from '../lambdas/provisioning/run-pass.ts'
 import type { CallHook } from './aws/service.ts'
 import type { EmbeddedAws } from './aws/embedded-aws.ts'
@@ -72,7 +73,10 @@ export const createProduct = async (options: ProductOptions) => {
       requests: createProvisionRequests({ s3: clients.s3, bucket: names.requestsBucket, clock, random }),
     }),
   }
-  const provisioning = createProvisioningDeps(clients, names, settings, { ...ambient, pause })
+  const provisioning = {
+    ...createProvisioningDeps(clients, names, settings, { ...ambient, pause }),
+    line: createLaunchLine({ sqs: clients.sqs, queueUrl: launchesUrl }),
+  }
   const reconciling = { ...provisioning, ...createSweepDeps(clients, names) }
   const app: Hono<AppEnv> = createApp([addIdentityRoutes, addAgentsRoutes, addSupportRoutes], deps, platform)
   const workOff = (queueUrl: string) =>

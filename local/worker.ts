@@ -1,8 +1,6 @@
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import type { Logger } from '../lambdas/core/logger.ts'
 import { parseJson } from '../lambdas/core/json.ts'
-import type { ProvisionRequests } from '../lambdas/agents/provision-requests.aws.ts'
-import type { ProvisioningDeps } from '../lambdas/provisioning/move-agent.ts'
 import { handleEvent } from '../lambdas/provisioning/handle-event.ts'
 
 const BATCH = 2
@@ -15,7 +13,7 @@ export const createWorker = (input: {
   sqs: SQSClient
   queueUrl: string
   deadLetterUrl: string
-  deps: ProvisioningDeps & { requests: ProvisionRequests }
+  deps: Parameters<typeof handleEvent>[0]
   logger: Logger
 }) => {
   const { sqs, queueUrl, deadLetterUrl, deps, logger } = input

@@ -59,7 +59,7 @@ export const FunctionEnv = {
     SUPPORT_CA_KEYS: list,
   }),
   support: z.object({ ...web, AGENTS_TABLE: name, SUPPORT_CA_KEY: secretOrKeyArn }),
-  provisioner: z.object({ ...launching, AWS_REGION: name }),
+  provisioner: z.object({ ...launching, AWS_REGION: name, LAUNCH_QUEUE: name }),
   reconciler: z.object({ ...launching, AWS_REGION: name }),
   mailer: z.object({ ...common, MAIL_KEY: secretOrKeyArn, MAIL_SENDER: name, MAIL_CONFIGURATION_SET: name }),
   archivist: z.object({ ...common, ARCHIVE_BUCKET: name }),
@@ -81,7 +81,8 @@ export type EnvFor<F extends FunctionName> = {
 
 /** The environment of a web function, beside what only it needs. */
 export type WebEnv = z.output<typeof FunctionEnv.identity>
-export type LaunchingEnv = z.output<typeof FunctionEnv.provisioner>
+/** The environment of both functions that launch. */
+export type LaunchingEnv = z.output<typeof FunctionEnv.reconciler>
 
 /**
  * Reads a function's environment once, at start. Throws one error that lists every variable that is missing or wrong, by

@@ -44,5 +44,12 @@ export const InstanceStateEvent = z.object({
   }),
 })
 
-export const ProvisionerEvent = z.union([ObjectCreatedEvent, InstanceStateEvent])
+/** What the provisioner puts into the line for machines. Closed, and ids only. */
+export const LaunchDueEvent = z.strictObject({
+  'detail-type': z.literal('Launch Due'),
+  detail: z.strictObject({ tenantId: TenantId, agentId: AgentId }),
+})
+export type LaunchDueEvent = z.infer<typeof LaunchDueEvent>
+
+export const ProvisionerEvent = z.union([ObjectCreatedEvent, InstanceStateEvent, LaunchDueEvent])
 export type ProvisionerEvent = z.infer<typeof ProvisionerEvent>

@@ -20,7 +20,22 @@ const HORIZON = 20_000
 const DAY_SECONDS = 86_400
 
 const PaceRow = z.object({ nextAt: z.number() })
-const LineRow = z.object({ lineAt: z.optional(z.string()), lineHead: z.optional(z.string()) })
+
+/**
+ * How far the line has got. It is fair among tenants, so that an agent that came late may be served before many that came
+ * early: whom it serves last says nothing about them. Who came earliest of those that it serves does, as long as it serves
+ * each tenant that waits within `LAUNCH_OVERDUE_SECONDS`, and of a tenant those first who came first.
+ */
+const LineRow = z.object({
+  /** When the queue last took a turn. */
+  lineAt: z.optional(z.string()),
+  /** When the earliest of those that it serves came into the line: since `headsFrom`, and in as long a time before. */
+  lineHead: z.optional(z.string()),
+  formerHead: z.optional(z.string()),
+  headsFrom: z.optional(z.string()),
+})
+
+const toIso = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
 /**
  * Deals out the turns to ask EC2 for a machine, one every half second over all copies of all functions: one row that says when
@@ -34,29 +49,55 @@ export const createLaunchPace = (deps: {
 }) => {
   const { dynamo, limitsTable, clock, pause } = deps
 
-  /** One conditional write to the row. Null when its condition did not hold, else when the turn is that it took. */
-  const move = async (now: Date, set: string, condition: string, head: string | undefined): Promise<number | null> => {
-    const nowMilliseconds = now.getTime()
-    const line = head === undefined ? '' : ', lineAt = :lineAt, lineHead = :lineHead'
-    const moved = await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
+  /** One conditional write to the row. Returns the row, or null when the condition did not hold. */
+  const write = async (set: string, condition: string, values: Record<string, string | number>) => {
+    const written = await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
       dynamo.send(
         new UpdateCommand({
           TableName: limitsTable,
           Key: launchPaceKey,
-          UpdateExpression: `SET nextAt = ${set}, expiresAt = :expiresAt${line}`,
+          UpdateExpression: `SET ${set}`,
           ConditionExpression: condition,
-          ExpressionAttributeValues: {
-            ':from': nowMilliseconds - SLACK,
-            ':step': STEP,
-            ':horizon': nowMilliseconds + HORIZON,
-            ':expiresAt': toEpochSeconds(now) + DAY_SECONDS,
-            ...(head === undefined ? {} : { ':lineAt': now.toISOString(), ':lineHead': head }),
-          },
+          ExpressionAttributeValues: values,
           ReturnValues: 'ALL_NEW',
         }),
       ),
     )
-    return moved.ok ? PaceRow.parse(moved.value.Attributes).nextAt - STEP : null
+    return written.ok ? (written.value.Attributes ?? {}) : null
+  }
+
+  /**
+   * Notes who came earliest of those whom the queue serves, for as long as it takes to be overdue and as long again. Those who
+   * follow came later, so that there is seldom anything to write.
+   */
+  const noteHead = async (row: unknown, head: string, now: Date): Promise<void> => {
+    const { lineHead = head, headsFrom = '' } = LineRow.parse(row)
+    const over = addSeconds(now, -LAUNCH_OVERDUE_SECONDS).toISOString()
+    const horizon = toIso(now.getTime() + HORIZON)
+    if (headsFrom > over && headsFrom <= horizon && lineHead <= head) return
+    const begun = await write(
+      'formerHead = lineHead, lineHead = :head, headsFrom = :now',
+      'headsFrom <= :over OR headsFrom > :horizon',
+      { ':head': head, ':now': now.toISOString(), ':over': over, ':horizon': horizon },
+    )
+    if (begun === null) await write('lineHead = :head', 'lineHead > :head', { ':head': head })
+  }
+
+  /** Takes a turn by one conditional write. Returns when it is, or null when the condition did not hold. */
+  const move = async (now: Date, set: string, condition: string, head: string | undefined): Promise<number | null> => {
+    const nowMilliseconds = now.getTime()
+    const line =
+      ', lineAt = :lineAt, lineHead = if_not_exists(lineHead, :head), headsFrom = if_not_exists(headsFrom, :lineAt)'
+    const moved = await write(`nextAt = ${set}, expiresAt = :expiresAt${head === undefined ? '' : line}`, condition, {
+      ':from': nowMilliseconds - SLACK,
+      ':step': STEP,
+      ':horizon': nowMilliseconds + HORIZON,
+      ':expiresAt': toEpochSeconds(now) + DAY_SECONDS,
+      ...(head === undefined ? {} : { ':lineAt': now.toISOString(), ':head': head }),
+    })
+    if (moved === null) return null
+    if (head !== undefined) await noteHead(moved, head, now)
+    return PaceRow.parse(moved).nextAt - STEP
   }
 
   const reserve = async (now: Date, head?: string): Promise<number> =>
@@ -78,32 +119,22 @@ export const createLaunchPace = (deps: {
 
     /** EC2 refused: nothing is left to be made up for, and whoever asks next waits at least one turn from now. */
     noteRefusal: async (): Promise<void> => {
-      const now = clock.now().getTime()
-      await tryAws('dynamodb', ['ConditionalCheckFailedException'], () =>
-        dynamo.send(
-          new UpdateCommand({
-            TableName: limitsTable,
-            Key: launchPaceKey,
-            UpdateExpression: 'SET nextAt = :next',
-            ConditionExpression: 'nextAt < :next',
-            ExpressionAttributeValues: { ':next': now + STEP },
-          }),
-        ),
-      )
+      await write('nextAt = :next', 'nextAt < :next', { ':next': clock.now().getTime() + STEP })
     },
 
     /**
-     * Who came into the line by then and still waits was passed by. While the queue serves nobody there is no line, and
-     * everybody who has waited for a while was.
+     * Who came into the line by then and still waits was passed by: long before everybody whom the queue served of late. While
+     * it serves nobody there is no line, and everybody who has waited for a while was.
      */
     passedBy: async (): Promise<Date> => {
       const now = clock.now()
       const { Item = {} } = await callAws('dynamodb', () =>
         dynamo.send(new GetCommand({ TableName: limitsTable, Key: launchPaceKey, ConsistentRead: true })),
       )
-      const { lineAt, lineHead } = LineRow.parse(Item)
+      const { lineAt, lineHead, formerHead } = LineRow.parse(Item)
       const isServing = lineAt !== undefined && addSeconds(new Date(lineAt), LAUNCH_OVERDUE_SECONDS) > now
-      const servedUpTo = isServing && lineHead !== undefined ? new Date(lineHead) : now
+      const heads = [lineHead, formerHead].flatMap((head) => (head === undefined ? [] : [new Date(head).getTime()]))
+      const servedUpTo = isServing ? new Date(Math.min(now.getTime(), ...heads)) : now
       return addSeconds(servedUpTo, -LAUNCH_OVERDUE_SECONDS)
     },
   }

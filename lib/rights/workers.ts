@@ -115,11 +115,13 @@ export const provisionerRights = (
   data: DataStack,
   network: NetworkStack,
   place: Place,
-  given: { queues: sqs.IQueue[]; amiId: string },
+  given: { launches: sqs.IQueue; others: sqs.IQueue; amiId: string },
 ): iam.PolicyStatement[] => [
   ...converging(data, network, place, given.amiId),
   rows(data.agentsTable, ['INSTANCE#*'], ['GetItem']),
-  readingQueues(...given.queues),
+  readingQueues(given.launches, given.others),
+  allow(['sqs:SendMessage'], [given.launches.queueArn]),
+  allow(['kms:GenerateDataKey'], [data.key.keyArn], { StringEquals: place.viaService('sqs') }),
   allow(['s3:GetObject'], [data.requestsBucket.arnForObjects('requests/*')]),
   decryptingData(data, place, ['dynamodb', 's3', 'sqs']),
 ]

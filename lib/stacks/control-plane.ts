@@ -220,7 +220,10 @@ export class ControlPlaneStack extends Stack {
     }
   }
 
-  /** Two queues to one function: who waits for a turn to launch keeps no stop, no delete and no instance's news waiting. */
+  /**
+   * Two queues to one function: who waits for a turn to launch keeps no stop, no delete and no instance's news waiting. The
+   * function itself puts them into the line, under their tenant's name: a rule has one name for all of its events.
+   */
   private addProvisioner(
     network: NetworkStack,
     web: WebStack,
@@ -233,9 +236,10 @@ export class ControlPlaneStack extends Stack {
       timeout: WORKER_TIMEOUT,
       reservedConcurrency: LAUNCHES_AT_A_TIME + OTHERS_AT_A_TIME,
       ...this.logging,
-      environment: this.launching(network, web),
+      environment: { ...this.launching(network, web), LAUNCH_QUEUE: launches.queue.queueUrl },
       rights: provisionerRights(this.#data, network, this.#place, {
-        queues: [launches.queue, others.queue],
+        launches: launches.queue,
+        others: others.queue,
         amiId: this.#amiId,
       }),
     })
@@ -250,10 +254,7 @@ export class ControlPlaneStack extends Stack {
     feed('LaunchesSource', launches, LAUNCHES_AT_A_TIME)
     feed('ProvisionerSource', others, OTHERS_AT_A_TIME)
     const toOthers = new targets.SqsQueue(others.queue, { deadLetterQueue: others.deadLetters })
-    new events.Rule(this, 'LaunchRequests', {
-      eventPattern: this.requestsOf(['launch']),
-      targets: [new targets.SqsQueue(launches.queue, { deadLetterQueue: launches.deadLetters })],
-    })
+    new events.Rule(this, 'LaunchRequests', { eventPattern: this.requestsOf(['launch']), targets: [toOthers] })
     new events.Rule(this, 'ProvisionRequests', { eventPattern: this.requestsOf(QUICK_VERBS), targets: [toOthers] })
     new events.Rule(this, 'InstanceStates', {
       eventPattern: { source: ['aws.ec2'], detailType: ['EC2 Instance State-change Notification'] },

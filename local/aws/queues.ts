@@ -13,6 +13,10 @@ const SCHEMA = `
     id TEXT PRIMARY KEY, queue TEXT NOT NULL, body TEXT NOT NULL, visible_at INTEGER NOT NULL, receives INTEGER NOT NULL,
     receipt TEXT) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS sqs_visible ON sqs_message (queue, visible_at);
+  CREATE TABLE IF NOT EXISTS sqs_group (
+    message TEXT PRIMARY KEY REFERENCES sqs_message (id) ON DELETE CASCADE, name TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS sqs_served (
+    queue TEXT, name TEXT, turn INTEGER NOT NULL, PRIMARY KEY (queue, name)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS eb_rule (name TEXT PRIMARY KEY, pattern TEXT NOT NULL, target TEXT) WITHOUT ROWID;
 `
 
@@ -21,6 +25,10 @@ const Redrive = z.object({ deadLetterTargetArn: z.string(), maxReceiveCount: z.c
 const SendInput = z.object({
   QueueUrl: z.string(),
   MessageBody: z.string().max(262_144),
+  MessageGroupId: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,128}$/)
+    .optional(),
   DelaySeconds: z.number().optional(),
 })
 const ReceiveInput = z.object({ QueueUrl: z.string(), MaxNumberOfMessages: z.number().min(1).max(10).optional() })
@@ -38,6 +46,16 @@ const PutEventsInput = z.object({
     .max(10),
 })
 const DEFAULT_VISIBILITY_SECONDS = 30
+
+/**
+ * Who is next. Amazon SQS developer guide, "How Amazon SQS fair queues work": a group with more than its share of the consumers
+ * comes behind the others, and a message without a group is one by itself. Here that share is exact: last served, last in turn.
+ */
+const NEXT = `
+  SELECT sqs_message.*, sqs_group.name AS group_name FROM sqs_message
+  LEFT JOIN sqs_group ON sqs_group.message = sqs_message.id
+  LEFT JOIN sqs_served ON sqs_served.queue = sqs_message.queue AND sqs_served.name = sqs_group.name
+  WHERE sqs_message.queue = ? AND visible_at <= ? ORDER BY coalesce(turn, 0), visible_at, id LIMIT 1`
 
 /** SQS and EventBridge: at-least-once queues with dead letters, and rules that put events on them. */
 export const createQueues = (
@@ -57,26 +75,31 @@ export const createQueues = (
     return row
   }
 
-  const send = (url: string, body: string, delaySeconds = 0): string => {
+  const send = (url: string, body: string, { delaySeconds = 0, group = '' } = {}): string => {
     const id = random.bytes(16).toString('hex')
     database.run(
       'INSERT INTO sqs_message (id, queue, body, visible_at, receives) VALUES (?, ?, ?, ?, 0)',
       ...[id, url, body, clock.now().getTime() + delaySeconds * 1000],
     )
+    if (group !== '') database.run('INSERT INTO sqs_group (message, name) VALUES (?, ?)', id, group)
     return id
+  }
+
+  const noteServed = (url: string, group: string): void => {
+    database.run(
+      `INSERT INTO sqs_served (queue, name, turn) SELECT ?, ?, coalesce(max(turn), 0) + 1 FROM sqs_served WHERE queue = ?
+       ON CONFLICT (queue, name) DO UPDATE SET turn = excluded.turn`,
+      ...[url, group, url],
+    )
   }
 
   const receive = (url: string, limit: number) => {
     const queue = queueOf(url)
     const now = clock.now().getTime()
-    const due = database.all(
-      'SELECT * FROM sqs_message WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, id LIMIT ?',
-      url,
-      now,
-      limit,
-    )
     const messages = []
-    for (const row of due) {
+    for (let taken = 0; taken < limit; taken += 1) {
+      const row = database.get(NEXT, url, now)
+      if (row === null) break
       const deadLetter = textOf(queue, 'dead_letter')
       if (deadLetter !== '' && Number(row.receives) >= Number(queue.max_receives)) {
         database.run(
@@ -91,6 +114,7 @@ export const createQueues = (
         'UPDATE sqs_message SET receives = receives + 1, visible_at = ?, receipt = ? WHERE id = ?',
         ...[now + Number(queue.visibility) * 1000, receipt, textOf(row, 'id')],
       )
+      if (textOf(row, 'group_name') !== '') noteServed(url, textOf(row, 'group_name'))
       messages.push({
         MessageId: textOf(row, 'id'),
         ReceiptHandle: receipt,
@@ -144,7 +168,8 @@ export const createQueues = (
     SendMessage: (raw) => {
       const input = SendInput.parse(raw)
       queueOf(input.QueueUrl)
-      return { MessageId: send(input.QueueUrl, input.MessageBody, input.DelaySeconds) }
+      const { QueueUrl, MessageBody, DelaySeconds: delaySeconds, MessageGroupId: group } = input
+      return { MessageId: database.transaction(() => send(QueueUrl, MessageBody, { delaySeconds, group })) }
     },
     ReceiveMessage: (raw) => {
       const input = ReceiveInput.parse(raw)

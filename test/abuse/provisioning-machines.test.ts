@@ -51,12 +51,36 @@ describe('the launch', () => {
     const crash = createCrash()
     const { house, ana, agent } = await withTenant()
     const id = await onboard(ana)
+    await house.workOthers()
     const dying = await createHarness({ aws: house.aws, clock: house.clock, seed: 'dying', hook: crash.hook })
-    // Its sixth call: the message is taken, the agent read, nothing launched.
-    crash.arm(6, 'after')
-    void dying.work()
+    // Its fifth call: the message is taken, the agent read, nothing launched.
+    crash.arm(5, 'after')
+    void dying.workLaunches()
     await expect.poll(crash.isDead, { interval: 1 }).toBe(true)
     expect(listMachines(house)).toEqual([])
+    house.aws.database.run('DELETE FROM sqs_message')
+
+    await reconcileFor(house, 15)
+
+    expect((await agent(id)).status).toBe('ready')
+    expect(liveMachines(house)).toHaveLength(1)
+  })
+
+  it('PRV-09 is taken over by the reconciler when the worker dies before it has put the agent into the line', async () => {
+    const crash = createCrash()
+    const { house, ana, agent } = await withTenant()
+    const id = await onboard(ana)
+    const dying = await createHarness({
+      aws: house.aws,
+      clock: house.clock,
+      seed: 'dying',
+      hook: (call, proceed) => {
+        if (call.operation === 'SendMessage') crash.arm(1, 'before')
+        return crash.hook(call, proceed)
+      },
+    })
+    void dying.workOthers()
+    await expect.poll(crash.isDead, { interval: 1 }).toBe(true)
     house.aws.database.run('DELETE FROM sqs_message')
 
     await reconcileFor(house, 15)

@@ -287,6 +287,46 @@ describe('what we rely on SQS for', () => {
     expect(first.Messages?.[0]?.Body).toBe('hello')
     expect(hidden.Messages ?? []).toEqual([])
   })
+
+  it('S13 serves a group with one message before the backlog of another is worked off', async ({ skip }) => {
+    if (!aws.embedded) skip('moto has no fair queues')
+    const { QueueUrl } = await aws.sqs.send(
+      new CreateQueueCommand({ QueueName: `conformance-${aws.unique}-fair`, Attributes: { VisibilityTimeout: '300' } }),
+    )
+    const send = (MessageGroupId: string) =>
+      aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: MessageGroupId, MessageGroupId }))
+    const served: (string | undefined)[] = []
+    const receive = async (): Promise<number> => {
+      const { Messages = [] } = await aws.sqs.send(
+        new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
+      )
+      served.push(...Messages.map(({ Body }) => Body))
+      return Messages.length
+    }
+    for (let count = 0; count < 100; count += 1) await send('ten_a')
+    // A group is known to be busy by what it has in flight: 30 messages, and a tenth of all (developer guide, fair queues).
+    while (served.length < 40) await receive()
+    await send('ten_b')
+    while (served.length < 101) await receive()
+
+    expect(served.filter((group) => group === 'ten_a')).toHaveLength(100)
+    expect(served.indexOf('ten_b')).toBeGreaterThanOrEqual(40)
+    expect(served.indexOf('ten_b')).toBeLessThan(100)
+  })
+
+  it('S13 serves messages without a group in the order that they came', async ({ skip }) => {
+    if (!aws.embedded) skip('a standard queue keeps the order only as well as it can')
+    const { QueueUrl } = await aws.sqs.send(new CreateQueueCommand({ QueueName: `conformance-${aws.unique}-plain` }))
+    const bodies = ['1', '2', '3', '4']
+    for (const MessageBody of bodies) {
+      await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }))
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+
+    const { Messages } = await aws.sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))
+
+    expect(Messages?.map(({ Body }) => Body)).toEqual(bodies)
+  })
 })
 
 describe('what we rely on EC2 for', () => {

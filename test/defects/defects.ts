@@ -27,6 +27,7 @@ const PROVISIONING = 'test/lambdas/provisioning.test.ts'
 const MACHINE_STATES = 'test/lambdas/provisioning/machine-states.test.ts'
 const KEYS = 'test/abuse/provisioning-keys.test.ts'
 const PACE = 'test/lambdas/launch-pace.test.ts'
+const LINE = 'test/lambdas/provisioning/launch-line.test.ts'
 const CERTIFICATES = 'test/lambdas/support/certificates.test.ts'
 const RELEASES = 'test/agent/release.test.ts'
 const STACKS = 'test/lib/stacks.test.ts'
@@ -467,6 +468,22 @@ const OF_MACHINES: readonly Defect[] = [
     from: `    await deps.pace.takeTurn(lineHead)\n`,
     to: '',
     caughtBy: { file: PACE, name: 'launches five agents at once and the others half a second apart' },
+  },
+  {
+    name: 'launches of all tenants stand in one line',
+    rule: 'S13',
+    file: 'lambdas/provisioning/launch-line.aws.ts',
+    from: `MessageGroupId: who.tenantId`,
+    to: `MessageGroupId: 'all'`,
+    caughtBy: { file: LINE, name: 'S13 serves the one agent of a tenant next' },
+  },
+  {
+    name: 'who waits behind many of their own tenant is taken for lost',
+    rule: 'ADR 0014',
+    file: 'lambdas/provisioning/launch-pace.aws.ts',
+    from: `'formerHead = lineHead, lineHead = :head, headsFrom = :now'`,
+    to: `'lineHead = :head, headsFrom = :now'`,
+    caughtBy: { file: PACE, name: 'S13 passes by nobody of a busy tenant' },
   },
   {
     name: 'a launch is made although its agent was deleted meanwhile',

@@ -50,7 +50,7 @@ const someEvent = async (world: FuzzWorld, dice: Dice): Promise<unknown> => {
   const { requestsBucket } = house.names
   const keys = house.aws.database.all('SELECT key FROM s3_object').map(({ key }) => String(key))
   const machines = house.aws.database.all('SELECT id FROM ec2_instance').map(({ id }) => String(id))
-  switch (dice.number(4)) {
+  switch (dice.number(5)) {
     case 0:
       return objectCreated(requestsBucket, dice.chance(0.6) && keys.length > 0 ? dice.pick(keys) : wildText(dice))
     case 1: {
@@ -64,6 +64,11 @@ const someEvent = async (world: FuzzWorld, dice: Dice): Promise<unknown> => {
         source: 'aws.ec2',
         detail: { 'instance-id': dice.pick([...machines, 'i-0', wildText(dice)]), state: dice.pick(STATES) },
       }
+    case 3: {
+      const agents = pools.of(`agents of ${dice.pick(['ana', 'bob'])}`)
+      const agentId = dice.pick([...agents, `agt_${UNKNOWN}`, wildText(dice)])
+      return { 'detail-type': 'Launch Due', detail: { tenantId: dice.pick(pools.of('tenants')), agentId } }
+    }
     default:
       return {
         source: 'aws.ses',

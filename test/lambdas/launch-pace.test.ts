@@ -30,7 +30,12 @@ const withTenant = async ({ refuse = () => false }: { refuse?: () => boolean } =
   const admin = await house.joinAsAdmin()
   const ana = await house.join(admin, 'ana@example.com')
   const tenantId = TenantId.parse((await ana.get('/api/session')).body.tenant.id)
-  const onboard = async (name = 'A') => AgentId.parse((await ana.post('/api/agents', { ...BODY, name })).body.agent.id)
+  /** Onboards an agent and puts it into the line for machines. */
+  const onboard = async (name = 'A') => {
+    const id = AgentId.parse((await ana.post('/api/agents', { ...BODY, name })).body.agent.id)
+    await house.workOthers()
+    return id
+  }
   const agentOf = async (id: AgentId) => {
     const agent = await house.deps.agents.read(tenantId, id)
     if (agent === null) throw new Error(`${id} is not there`)
@@ -255,9 +260,38 @@ describe('the reconciler', () => {
     await serveOthers(house, 3, house.clock.now())
     expect(await statusOf(id)).toBe('requested')
 
-    await serveOthers(house, 1, new Date(house.clock.now().getTime() + 1))
+    const cameAfter = new Date(house.clock.now().getTime() + 1)
+    await serveOthers(house, 3, cameAfter)
+    expect(await statusOf(id)).toBe('requested')
+    await serveOthers(house, 1, cameAfter)
 
     expect(await statusOf(id)).toBe('booting')
+  })
+
+  it('S13 passes by nobody of a busy tenant, however many it serves that came later', async () => {
+    const { house, asked, onboard, statusOf } = await withTenant()
+    const cameBefore = house.clock.now()
+    const id = await onboard()
+    for (let minute = 0; minute < MINUTES_OF_LINE; minute += 1) {
+      await serveOthers(house, 1, house.clock.now())
+      // Its own tenant's turn comes every other minute.
+      if (minute % 2 === 0) await house.provisioning.pace.takeTurn(cameBefore.toISOString())
+    }
+    await house.reconcile()
+
+    expect([await statusOf(id), asked.length]).toEqual(['requested', 0])
+  })
+
+  it('S13 takes up whom the queue does not come to for those that came later, and the queue launches no second machine', async () => {
+    const { house, asked, onboard, statusOf } = await withTenant()
+    const id = await onboard()
+    for (let minute = 0; minute < 8 && asked.length === 0; minute += 1) await serveOthers(house, 1, house.clock.now())
+    expect([await statusOf(id), asked.length]).toEqual(['booting', 1])
+
+    while ((await house.workLaunches()) > 0);
+
+    expect([await statusOf(id), asked.length]).toEqual(['booting', 1])
+    expect(house.aws.database.all('SELECT id FROM ec2_instance')).toHaveLength(1)
   })
 
   it('leaves a fresh request alone while it looks after a merge of the same agent', async () => {
@@ -345,5 +379,34 @@ describe('the pace', () => {
     await time.run()
 
     expect(turn).toBe(0)
+  })
+
+  it('S13 tells by the earliest whom the queue served of late how far the line has got, on a row of a wrong clock too', async () => {
+    const { time, dynamo, pace } = await createPaces()
+    const { PutCommand } = await import('@aws-sdk/lib-dynamodb')
+    const came = (minute: number) => new Date(START.getTime() + minute * 60_000).toISOString()
+    const Item = { ...launchPaceKey, lineHead: came(-60), headsFrom: came(60) }
+    await dynamo.send(new PutCommand({ TableName: 'limits', Item }))
+    const told: number[] = []
+    time.start(async () => {
+      for (const [minute, head] of [
+        [0, 0],
+        [1, 1],
+        [2, 2],
+        [3, 1],
+        [4, 4],
+        [6, 6],
+      ] as const) {
+        const wait = START.getTime() + minute * 60_000 - time.clock.now().getTime()
+        if (wait > 0) await time.pause(wait)
+        await pace().takeTurn(came(head))
+        const until = (await pace().passedBy()).getTime() + LAUNCH_OVERDUE_SECONDS * 1000
+        told.push((until - START.getTime()) / 60_000)
+      }
+    })
+    await time.run()
+
+    // The head of the window before, and of the one that is open: -60 0, -60 0, 0 2, 0 1, 1 4, 4 6.
+    expect(told).toEqual([-60, -60, 0, 0, 1, 4])
   })
 })

@@ -37,7 +37,7 @@ describe('the functions’ code', () => {
     expect(clientsOf('identity')).toEqual(['dynamodb', 'kms', 'secrets-manager'])
     expect(clientsOf('agents')).toEqual(['dynamodb', 'kms', 's3', 'secrets-manager'])
     expect(clientsOf('support')).toEqual(['dynamodb', 'kms', 'secrets-manager'])
-    expect(clientsOf('provisioner')).toEqual(['dynamodb', 'ec2', 's3', 'secrets-manager'])
+    expect(clientsOf('provisioner')).toEqual(['dynamodb', 'ec2', 's3', 'secrets-manager', 'sqs'])
     expect(clientsOf('reconciler')).toEqual(['dynamodb', 'ec2', 'kms', 's3', 'secrets-manager'])
     expect(clientsOf('mailer')).toEqual(['dynamodb', 'kms', 'sesv2'])
     expect(clientsOf('archivist')).toEqual(['dynamodb', 's3'])

@@ -404,17 +404,19 @@ describe('functions', () => {
     })
   })
 
-  it('take launches from a queue of their own, so that nothing else waits in their line', () => {
+  it('S13 take launches from a standard queue of their own, which the provisioner fills, so that nothing else waits in their line', () => {
     each((templates) => {
       const queueOf = (ruleId: string): string => {
         const rule = templates.ofType('AWS::Events::Rule').find(({ id }) => id.startsWith(ruleId))
         return /\["(\w+?)Queue\w+","Arn"\]/.exec(JSON.stringify(rule?.Properties.Targets))?.[1] ?? ''
       }
+      const queues = (...names: string[]) =>
+        templates.ofType('AWS::SQS::Queue').filter(({ id }) => names.some((name) => id.startsWith(`${name}Queue`)))
       const keysOf = (ruleId: string): { prefix: string }[] =>
         templates.ofType('AWS::Events::Rule').find(({ id }) => id.startsWith(ruleId))?.Properties.EventPattern.detail
           .object.key
       expect(['LaunchRequests', 'ProvisionRequests', 'InstanceStates'].map(queueOf)).toEqual([
-        'Launches',
+        'Provisioning',
         'Provisioning',
         'Provisioning',
       ])
@@ -428,6 +430,14 @@ describe('functions', () => {
       const atATime = sources.map(({ Properties }) => Properties.ScalingConfig.MaximumConcurrency as number)
       const provisioner = templates.ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith('Provisioner'))
       expect(atATime.reduce((sum, one) => sum + one, 0)).toBe(provisioner?.Properties.ReservedConcurrentExecutions)
+      const line = { Ref: expect.stringMatching(/^LaunchesQueue/) }
+      expect(provisioner?.Properties.Environment.Variables.LAUNCH_QUEUE).toEqual(line)
+      const reconciler = templates.ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith('Reconciler'))
+      expect(reconciler?.Properties.Environment.Variables).not.toHaveProperty('LAUNCH_QUEUE')
+      for (const { Properties } of queues('Launches', 'Provisioning')) expect(Properties.FifoQueue).toBeUndefined()
+      const policies = templates.ofType('AWS::SQS::QueuePolicy').map(({ Properties }) => JSON.stringify(Properties))
+      const ofLine = policies.filter((text) => text.includes('"LaunchesQueue'))
+      expect(ofLine.map((text) => text.includes('events.amazonaws.com'))).toEqual([false])
     })
   })
 

@@ -117,8 +117,11 @@ export const deploy = async (templates: Templates) => {
     const role = ofType('AWS::IAM::Role').find(({ id }) => id === Role['Fn::GetAtt'][0])
     if (role === undefined) throw new Error(`${name} has no role in its template`)
     const entry = { url: pathToFileURL(file).href, exportName }
+    const variables: Record<string, string> = resolve(resource.stack, Environment.Variables)
+    // A client calls a queue at the queue's own address.
+    const reachable = Object.entries(variables).map(([key, value]) => [key, value.replace('http://embedded', wire.url)])
     const env = {
-      ...resolve(resource.stack, Environment.Variables),
+      ...Object.fromEntries(reachable),
       AWS_REGION: EMBEDDED_PLACE.region,
       AWS_ACCESS_KEY_ID: name,
       AWS_SECRET_ACCESS_KEY: 'embedded',

@@ -65,7 +65,7 @@ export const createHarness = async (options: HarnessOptions = {}) => {
   })
 
   /** One look into each queue: what the workers of the provisioner do over and over. Returns how many messages there were. */
-  const work = async (): Promise<number> => (await product.workLaunches()) + (await product.workOthers())
+  const work = async (): Promise<number> => (await product.workOthers()) + (await product.workLaunches())
 
   /** Lets machines, queues, reconciler and stand-ins run, time passing, until nothing is due or the rounds are over. */
   const settle = async (rounds = 30): Promise<void> => {

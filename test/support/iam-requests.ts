@@ -235,6 +235,11 @@ export const queueRequests = (
   { action: 'kms:Decrypt', resource: dataKeyArn, context: via('sqs') },
 ]
 
+const sqs = ({ operation, input }: AwsCall, surroundings: Surroundings): IamRequest[] => {
+  const queueName = new URL((input as any).QueueUrl).pathname.split('/').at(-1)
+  return queueRequests(`arn:aws:sqs:${region}:${accountId}:${queueName}`, [operation], surroundings)
+}
+
 const SERVICES: Record<string, (call: AwsCall, surroundings: Surroundings) => IamRequest[]> = {
   dynamodb,
   secretsmanager,
@@ -242,6 +247,7 @@ const SERVICES: Record<string, (call: AwsCall, surroundings: Surroundings) => Ia
   s3,
   ec2,
   ses,
+  sqs,
 }
 
 export const iamRequestsOf = (call: AwsCall, surroundings: Surroundings): IamRequest[] => {
