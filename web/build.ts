@@ -20,6 +20,10 @@ const PAGES: readonly { file: string; path: string; title: string }[] = [
 const NEEDS_SCRIPT =
   '<main><h1>Nothing was stored</h1><p>This form needs JavaScript. Allow it for this site, go back and try again.</p><p><a href="/">Back to Vestibule</a></p></main>'
 
+/** The template without what it says where its script is missing: this page has none. */
+const withoutStanding = (template: string): string =>
+  template.replace(/^ *<div id="not-ready".*\n/m, '').replace(/^ *<noscript>.*\n/m, '')
+
 const fill = (template: string, title: string, assets: string, body: string): string =>
   template
     .replace('<!--title-->', () => title)
@@ -94,7 +98,7 @@ export const buildSite = async (): Promise<void> => {
   const styleOnly = styles.map((file) => `<link rel="stylesheet" href="/${file}" />`).join('\n    ')
   writeFileSync(
     join(OUT, 'needs-script.html'),
-    fill(template, 'Nothing was stored · Vestibule', styleOnly, NEEDS_SCRIPT),
+    fill(withoutStanding(template), 'Nothing was stored · Vestibule', styleOnly, NEEDS_SCRIPT),
   )
   rmSync(join(OUT, '.vite'), { recursive: true })
   rmSync(SERVER_OUT, { recursive: true })

@@ -320,7 +320,7 @@ export const createAgentStore = (deps: { dynamo: DynamoDBDocumentClient; agentsT
       },
     ],
 
-    /** Finishes an onboarding whose change of state was told when it began. False when it was changed meanwhile. */
+    /** Takes those steps where no change of state is to be told with them. False when the onboarding was changed meanwhile. */
     settleOnboarding: async (steps: readonly TransactStep<'moved'>[]): Promise<boolean> =>
       (await transact(dynamo, random, steps)).ok,
   }

@@ -37,7 +37,7 @@ const change = async <F, L>(
   deps: ChangeAgentDeps,
   id: Id,
   decide: Decide<F>,
-  limit: { step: WriteAction; refuse: () => L } | null,
+  limit: { step: () => WriteAction; refuse: () => L } | null,
 ): Promise<Result<Agent, F | AgentUnknown | L>> => {
   let known = id.known
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -56,7 +56,7 @@ const change = async <F, L>(
           refusal: 'agent_moved' as const,
           action,
         })),
-        ...(limit === null ? [] : [{ refusal: 'over_limit' as const, action: limit.step }]),
+        ...(limit === null ? [] : [{ refusal: 'over_limit' as const, action: limit.step() }]),
       ],
     })
     if (committed.ok) return ok({ ...next, version: agent.version + 1 })
@@ -81,4 +81,7 @@ export const changeAgentWithinLimit = <F>(
   id: Id,
   decide: Decide<F>,
 ): Promise<Result<Agent, F | AgentUnknown | RateLimited>> =>
-  change(deps, id, decide, { step: deps.limiter.changeStep(id.tenantId), refuse: deps.limiter.untilNextWindow })
+  change(deps, id, decide, {
+    step: () => deps.limiter.changeStep(id.tenantId),
+    refuse: deps.limiter.untilNextWindow,
+  })

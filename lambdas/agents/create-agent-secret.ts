@@ -1,5 +1,4 @@
 import type { TenantStore } from '../accounts/tenant-store.aws.ts'
-import { awsErrorName, DependencyError } from '../aws/errors.aws.ts'
 import type { AgentId } from '../contract/ids.ts'
 import { agentSecretName } from '../contract/names.ts'
 import { TAGS } from '../contract/tags.ts'
@@ -8,7 +7,7 @@ import type { Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
 import { untilVisible } from '../core/until-visible.ts'
 import type { CredentialVault, VaultFailure, VaultState } from '../credentials/credential-vault.aws.ts'
-import type { TenantKey, TenantKeys } from '../credentials/tenant-keys.aws.ts'
+import { isSecretTooEarly, type TenantKey, type TenantKeys } from '../credentials/tenant-keys.aws.ts'
 import type { Tenant } from '../sessions/principal.ts'
 
 export interface AgentSecretDeps {
@@ -21,17 +20,11 @@ export interface AgentSecretDeps {
 }
 
 const ensureTenantKey = async (deps: AgentSecretDeps, tenant: Tenant): Promise<TenantKey> => {
-  if (tenant.keyArn !== undefined) return { arn: tenant.keyArn, freshUntil: null }
+  if (tenant.keyArn !== undefined) return { arn: tenant.keyArn, freshUntil: deps.clock.now() }
   const key = await deps.tenantKeys.ensure(tenant.tenantId)
   await deps.tenants.rememberKey(tenant.tenantId, key.arn)
   return key
 }
-
-/** How Secrets Manager answers while KMS does not let it use a new key yet. */
-const KEY_NOT_SEEN_YET = new Set(['AccessDeniedException', 'EncryptionFailure'])
-
-const cameTooEarly = (error: unknown): boolean =>
-  error instanceof DependencyError && KEY_NOT_SEEN_YET.has(awsErrorName(error.cause))
 
 /** Stores an agent's first credentials under its tenant's own key, which is made when there is none. */
 export const createAgentSecret = async (
@@ -45,7 +38,7 @@ export const createAgentSecret = async (
 ): Promise<Result<VaultState & { existed: boolean }, VaultFailure>> => {
   const { tenant, agentId, credentials, mergeIds } = input
   const key = await ensureTenantKey(deps, tenant)
-  return untilVisible(deps, key.freshUntil ?? deps.clock.now(), cameTooEarly, () =>
+  return untilVisible(deps, key.freshUntil, isSecretTooEarly, () =>
     deps.vault.create({
       secretId: agentSecretName(deps.stage, tenant.tenantId, agentId),
       keyArn: key.arn,

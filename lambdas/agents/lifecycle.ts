@@ -31,8 +31,9 @@ const request = async (
   input: LifecycleInput,
   wish: { from: readonly AgentStatus[]; to: AgentStatus; action: AuditAction; verb: ProvisionVerb },
 ): Promise<Result<Agent, LifecycleFailure>> => {
-  // An end is never held up: it makes room.
-  const changeIt = wish.to === 'deleting' ? changeAgent : changeAgentWithinLimit
+  // A tenant's end of an agent is never held up, it makes room; nor is what staff do to a tenant.
+  const isHeld = wish.to !== 'deleting' && input.principal.account.role === 'tenant'
+  const changeIt = isHeld ? changeAgentWithinLimit : changeAgent
   const changed = await changeIt<LifecycleFailure>(deps, input, (agent) => {
     if (!wish.from.includes(agent.status)) return fail({ reason: 'wrong_state', status: agent.status })
     const moved = transition(agent, wish.to, deps.clock.now())

@@ -27,7 +27,7 @@ export interface OnboardDeps extends ChangeAgentDeps, AgentSecretDeps {
   vault: CredentialVault
   requests: Pick<ProvisionRequests, 'put'>
   sessionKeys: SessionKeySource
-  limiter: Pick<Limiter, 'changeStep' | 'untilNextWindow'>
+  limiter: Pick<Limiter, 'changeStep' | 'untilNextWindow' | 'take'>
   clock: Clock
   random: Random
   stage: string
@@ -125,7 +125,7 @@ interface Call {
 }
 
 /** An agent that was given up meanwhile is asked for again, and that is told like any other change of its state. */
-const write = async (
+const settleAndTell = async (
   deps: OnboardDeps,
   { principal, idempotencyKey, requestId }: Call,
   next: Agent,
@@ -151,7 +151,7 @@ const settle = async (
 ): Promise<Result<AgentBody, { reason: 'agent_deleted' }>> => {
   const key = call.idempotencyKey
   const answer = toAgentBody(next, deps.clock.now())
-  if (await write(deps, call, next, previous, answer)) return ok(answer)
+  if (await settleAndTell(deps, call, next, previous, answer)) return ok(answer)
   const [first, current] = await Promise.all([
     deps.agents.readIdempotency(next.tenantId, key),
     deps.agents.read(next.tenantId, next.agentId),
@@ -234,7 +234,9 @@ export const onboardAgent = async (
   const begun = await deps.agents.read(tenant.tenantId, first.agentId)
   if (first.answer !== undefined) {
     // The request for the machine comes after the answer was written down, and may have been what a crash cut off.
-    if (begun?.status === 'requested') await deps.requests.put(begun, 'launch')
+    // It is work for others like a change, and counted so; the row says what is due also without it.
+    const isDue = begun?.status === 'requested' && (await deps.limiter.take('change', tenant.tenantId)).ok
+    if (isDue) await deps.requests.put(begun, 'launch')
     return ok(first.answer)
   }
   if (begun === null) return fail({ reason: 'idempotency_mismatch' })

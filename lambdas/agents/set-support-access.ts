@@ -37,7 +37,8 @@ export const setSupportAccess = async (
     })
   })
   if (!changed.ok) return changed
-  const pathFollows = changed.value.instance === undefined || changed.value.supportPathOpen === input.enabled
+  const { instance, status, supportPathOpen } = changed.value
+  const pathFollows = instance === undefined || status === 'failed' || supportPathOpen === input.enabled
   if (!pathFollows) await deps.requests.put(changed.value, 'support')
   if (input.enabled || isPathClosed(changed.value)) return changed
 

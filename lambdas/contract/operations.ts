@@ -205,7 +205,7 @@ export const operations = {
     body: OnboardAgentInput,
     status: 202,
     answer: AgentAnswer,
-    errors: ['name_taken', 'agent_limit_reached', 'idempotency_mismatch'],
+    errors: ['name_taken', 'agent_limit_reached', 'idempotency_mismatch', 'rate_limited'],
   }),
   'GET /api/agents/{id}': operation({
     summary: 'Read one agent',
@@ -234,7 +234,7 @@ export const operations = {
     body: SupportAccessInput,
     status: 200,
     answer: AgentAnswer,
-    errors: ['not_found', 'wrong_state'],
+    errors: ['not_found', 'wrong_state', 'rate_limited'],
   }),
   'POST /api/agents/{id}/stop': operation({
     summary: 'Stop a running agent',
@@ -243,7 +243,7 @@ export const operations = {
     params: agentParams,
     status: 202,
     answer: AgentAnswer,
-    errors: ['not_found', 'wrong_state'],
+    errors: ['not_found', 'wrong_state', 'rate_limited'],
   }),
   'POST /api/agents/{id}/start': operation({
     summary: 'Start a stopped agent',
@@ -252,7 +252,7 @@ export const operations = {
     params: agentParams,
     status: 202,
     answer: AgentAnswer,
-    errors: ['not_found', 'wrong_state'],
+    errors: ['not_found', 'wrong_state', 'rate_limited'],
   }),
   'POST /api/agents/{id}/retry': operation({
     summary: 'Try a failed agent again with the stored credentials',
@@ -261,7 +261,7 @@ export const operations = {
     params: agentParams,
     status: 202,
     answer: AgentAnswer,
-    errors: ['not_found', 'wrong_state'],
+    errors: ['not_found', 'wrong_state', 'rate_limited'],
   }),
   'DELETE /api/agents/{id}': operation({
     summary: 'Delete an agent, from any state',

@@ -6,20 +6,15 @@ import {
   UpdateAliasCommand,
 } from '@aws-sdk/client-kms'
 import { DescribeSecretCommand, type SecretsManagerClient, UpdateSecretCommand } from '@aws-sdk/client-secrets-manager'
-import { awsErrorName, callAws, tryAws } from '../aws/errors.aws.ts'
+import { callAws, tryAws } from '../aws/errors.aws.ts'
 import { FRESH_KEY_SECONDS } from '../contract/facts.ts'
 import type { TenantId } from '../contract/ids.ts'
 import { tenantKeyAlias } from '../contract/names.ts'
 import { addSeconds, type Clock, type Pause } from '../core/clock.ts'
 import { untilVisible } from '../core/until-visible.ts'
 import { type KeyPlace, tenantKeyPolicy } from './tenant-key-policy.ts'
-import { findKeyArn, isKeyTooEarly, makeTenantKey } from './tenant-keys.aws.ts'
-import type { UnnamedKeys } from './unnamed-keys.aws.ts'
-
-/** How Secrets Manager answers while KMS does not let it use a key yet. */
-const KEY_NOT_SEEN_YET = new Set(['AccessDeniedException', 'EncryptionFailure'])
-
-const isNotSeenYet = (error: unknown): boolean => KEY_NOT_SEEN_YET.has(awsErrorName(error))
+import { findKeyArn, isKeyTooEarly, isSecretTooEarly, makeTenantKey } from './tenant-keys.aws.ts'
+import { readKeyOwner, type UnnamedKeys } from './unnamed-keys.aws.ts'
 
 const hasId = (arn: string, keyId: string): boolean => arn === keyId || arn.endsWith(`/${keyId}`)
 
@@ -74,10 +69,14 @@ export const createTenantKeyReplacement = (deps: {
   }
 
   return {
-    /** The key that the alias was pointed at by hand and that the row does not know; null where there is none. */
+    /**
+     * The key that the alias was pointed at by hand and that the row does not know; null where there is none, or where it does
+     * not carry this tenant's tags: who may move an alias must not be able to give a tenant a key of their own.
+     */
     findSwapped: async (holder: KeyHolder): Promise<string | null> => {
       const aliased = await findAliased(holder)
-      return aliased === null || isInRow(holder, aliased) ? null : aliased
+      if (aliased === null || isInRow(holder, aliased)) return null
+      return (await readKeyOwner(kms, stage, aliased)) === holder.tenantId ? aliased : null
     },
 
     /** A key to go on with, its policy set and its yearly rotation on: the one given, one that was left, or a new one. */
@@ -97,7 +96,7 @@ export const createTenantKeyReplacement = (deps: {
       if (aliased === TargetKeyId) return false
       if (aliased === null) await askKms(() => kms.send(new CreateAliasCommand({ AliasName, TargetKeyId })))
       else {
-        await setPolicy(holder, aliased)
+        if (isInRow(holder, aliased)) await setPolicy(holder, aliased)
         await askKms(() => kms.send(new UpdateAliasCommand({ AliasName, TargetKeyId })))
       }
       return true
@@ -114,7 +113,7 @@ export const createTenantKeyReplacement = (deps: {
       if (!found.ok || found.value.DeletedDate !== undefined || hasId(keyArn, found.value.KmsKeyId ?? '')) return false
       const until = addSeconds(clock.now(), FRESH_KEY_SECONDS)
       const moved = await tryAws('secretsmanager', ['ResourceNotFoundException', 'InvalidRequestException'], () =>
-        untilVisible(deps, until, isNotSeenYet, () =>
+        untilVisible(deps, until, isSecretTooEarly, () =>
           secrets.send(new UpdateSecretCommand({ SecretId: secretId, KmsKeyId: keyArn })),
         ),
       )

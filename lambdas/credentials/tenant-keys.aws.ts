@@ -17,8 +17,8 @@ import { type KeyPlace, tenantKeyPolicy } from './tenant-key-policy.ts'
 
 export interface TenantKey {
   arn: string
-  /** Until then AWS may not know the key everywhere yet. Null for one that is older than this call. */
-  freshUntil: Date | null
+  /** Until then AWS may not know the key everywhere yet. */
+  freshUntil: Date
 }
 
 /** How KMS answers about a key that it does not see everywhere yet (KMS Developer Guide, "Eventual consistency"). */
@@ -26,11 +26,21 @@ const NOT_SEEN_YET = new Set(['NotFoundException', 'AccessDeniedException'])
 
 export const isKeyTooEarly = (error: unknown): boolean => NOT_SEEN_YET.has(awsErrorName(error))
 
-/** The ARN of the key that an alias, or an id, leads to; null where there is none. */
-export const findKeyArn = async (kms: KMSClient, KeyId: string): Promise<string | null> => {
+/** How Secrets Manager answers while KMS does not let it use a new key yet. */
+const KEY_NOT_SEEN_YET = new Set(['AccessDeniedException', 'EncryptionFailure'])
+
+export const isSecretTooEarly = (error: unknown): boolean =>
+  KEY_NOT_SEEN_YET.has(awsErrorName(error instanceof DependencyError ? error.cause : error))
+
+/** The key that an alias, or an id, leads to; null where there is none. */
+export const findKey = async (kms: KMSClient, KeyId: string): Promise<{ arn: string; madeAt: Date } | null> => {
   const found = await tryAws('kms', ['NotFoundException'], () => kms.send(new DescribeKeyCommand({ KeyId })))
-  return found.ok ? (found.value.KeyMetadata?.Arn ?? null) : null
+  const { Arn: arn, CreationDate: madeAt = new Date(0) } = (found.ok ? found.value.KeyMetadata : undefined) ?? {}
+  return arn === undefined ? null : { arn, madeAt }
 }
+
+export const findKeyArn = async (kms: KMSClient, keyId: string): Promise<string | null> =>
+  (await findKey(kms, keyId))?.arn ?? null
 
 /** Makes a key that is the tenant's by its policy and tags, and has no name yet. */
 export const makeTenantKey = async (
@@ -87,14 +97,13 @@ export const createTenantKeys = (deps: { kms: KMSClient; place: KeyPlace; clock:
     /** The tenant's key, made when there is none, with its yearly rotation on. */
     ensure: async (tenantId: TenantId): Promise<TenantKey> => {
       const alias = tenantKeyAlias(place.stage, tenantId)
-      const existing = await findKeyArn(kms, alias)
-      const freshUntil = existing === null ? addSeconds(clock.now(), FRESH_KEY_SECONDS) : null
-      const until = freshUntil ?? clock.now()
-      const arn = existing ?? (await nameOrYield(alias, await makeTenantKey(kms, place, tenantId), until))
+      const existing = await findKey(kms, alias)
+      const until = addSeconds(existing?.madeAt ?? clock.now(), FRESH_KEY_SECONDS)
+      const arn = existing?.arn ?? (await nameOrYield(alias, await makeTenantKey(kms, place, tenantId), until))
       await callAws('kms', () =>
         untilVisible(deps, until, isKeyTooEarly, () => kms.send(new EnableKeyRotationCommand({ KeyId: arn }))),
       )
-      return { arn, freshUntil }
+      return { arn, freshUntil: until }
     },
   }
 }

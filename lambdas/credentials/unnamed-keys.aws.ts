@@ -24,8 +24,8 @@ const ALIASES_PER_PAGE = 100
 /** Keys of others in the account may have no alias either: each costs a look at its tags, so many go at once. */
 const LOOKS_AT_A_TIME = 10
 
-/** Null for a key that is somebody else's: without our tags, or one that its own policy keeps from us. */
-const ownerByTags = async (kms: KMSClient, stage: string, keyId: string): Promise<TenantId | null> => {
+/** Whose key it is by its tags. Null for one that is somebody else's: without our tags, or one that its own policy keeps from us. */
+export const readKeyOwner = async (kms: KMSClient, stage: string, keyId: string): Promise<TenantId | null> => {
   const listed = await tryAws('kms', ['AccessDeniedException', 'NotFoundException'], () =>
     kms.send(new ListResourceTagsCommand({ KeyId: keyId })),
   )
@@ -40,7 +40,7 @@ export const createUnnamedKeys = (deps: { kms: KMSClient; stage: string }) => {
   const { kms, stage } = deps
 
   const look = async (keyId: string): Promise<UnnamedKey[]> => {
-    const tenantId = await ownerByTags(kms, stage, keyId)
+    const tenantId = await readKeyOwner(kms, stage, keyId)
     if (tenantId === null) return []
     const { KeyMetadata } = await callAws('kms', () => kms.send(new DescribeKeyCommand({ KeyId: keyId })))
     // A key that is disabled was taken in hand by a person; one that is to be deleted has been ended.

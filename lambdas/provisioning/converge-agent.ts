@@ -68,7 +68,8 @@ const watchStopped = async (
 const start = async (deps: ProvisioningDeps, agent: Agent, seen: ObservedInstance | null): Promise<Agent | null> => {
   if (seen === null) return null
   if (isGone(seen)) return failAgent(deps, agent, 'instance_lost')
-  if (seen.state === 'stopped' || seen.state === 'running') await deps.instances.start(seen.id)
+  const isAsked = seen.state === 'stopped' || seen.state === 'running'
+  if (isAsked && !(await deps.instances.start(seen.id))) return null
   return seen.state === 'running' || seen.state === 'pending' ? booting(deps, agent, seen) : null
 }
 

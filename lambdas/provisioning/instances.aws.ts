@@ -214,10 +214,12 @@ export const createInstances = (deps: {
       )
     },
 
-    start: async (instanceId: string): Promise<void> => {
-      await tryAws('ec2', [...gone, 'IncorrectInstanceState'], () =>
+    /** False when it cannot be started now: it is gone, or not down yet. */
+    start: async (instanceId: string): Promise<boolean> => {
+      const started = await tryAws('ec2', [...gone, 'IncorrectInstanceState'], () =>
         ec2.send(new StartInstancesCommand({ InstanceIds: [instanceId] })),
       )
+      return started.ok
     },
 
     terminate: async (instanceId: string): Promise<void> => {

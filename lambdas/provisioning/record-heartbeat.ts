@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini'
 import { type Agent, transition, withLookAt } from '../agents/agent.ts'
 import { changeAgent } from '../agents/change-agent.ts'
+import { STOPPED_OUTSIDE } from '../agents/failure-reasons.ts'
 import type { AgentStatus } from '../contract/agents.ts'
 import type { HeartbeatAnswer, HeartbeatInput, SupportSessionReport } from '../contract/instance.ts'
 import { fail, ok, type Result } from '../core/result.ts'
@@ -31,8 +32,12 @@ const SEEN_SECONDS = 20
 /** Whatever else its machine says: it is to finish, or finished. */
 const ENDING: readonly AgentStatus[] = ['requested', 'stopping', 'deleting', 'failed']
 
+/** Where nobody here asked a machine to stop, EC2's word that it had may be from before. */
+const isToEnd = ({ status, reason }: Agent): boolean =>
+  ENDING.includes(status) || (status === 'stopped' && reason?.code !== STOPPED_OUTSIDE.code)
+
 const mayContinue = async (deps: HeartbeatDeps, agent: Agent): Promise<boolean> => {
-  if (ENDING.includes(agent.status)) return false
+  if (isToEnd(agent)) return false
   const tenant = await deps.tenants.read(agent.tenantId)
   return tenant?.status === 'active'
 }

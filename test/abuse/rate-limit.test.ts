@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { LIMITS_PER_MINUTE } from '../../lambdas/contract/facts.ts'
 import { ADAPTERS, createHarness, CREDENTIALS, PASSWORD } from '../support/harness.ts'
+import { liveMachines } from '../support/machine.ts'
 
 const EMAIL = 'ana@example.com'
 const WRONG = 'not the right password'
@@ -31,6 +32,21 @@ describe.each(ADAPTERS)('limits over %s', (adapter) => {
     expect((await allow(true)).status).toBe(200)
     expect((await ana.post('/api/agents', { ...body, name: 'B' })).status).toBe(202)
     expect((await ana.del(`/api/agents/${id}`)).status).toBe(202)
+  })
+
+  it('S12 hold no admin who suspends the tenant: its agents stop, whatever it has spent', async () => {
+    const house = await createHarness({ adapter })
+    const admin = await house.joinAsAdmin()
+    const ana = await house.join(admin, 'ana@example.com')
+    const { id: tenantId } = (await ana.get('/api/session')).body.tenant
+    await ana.post('/api/agents', { name: 'A', credentials: { claudeCodeToken: CREDENTIALS.claudeCodeToken } })
+    await house.settle()
+    for (let turn = 0; turn <= LIMITS_PER_MINUTE.change; turn += 1) await house.deps.limiter.take('change', tenantId)
+
+    expect((await admin.post(`/api/admin/tenants/${tenantId}/suspend`, {})).status).toBe(200)
+    await house.settle()
+
+    expect(liveMachines(house).map(({ state }) => state)).toEqual(['stopped'])
   })
 
   it('RAT-01 RAT-03 counts the peer, whatever forwarded headers say', async () => {

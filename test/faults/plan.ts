@@ -110,7 +110,7 @@ const meetAtQueue = async (
         await sqs('ChangeMessageVisibility', { QueueUrl, ReceiptHandle, VisibilityTimeout: OVERTAKEN_SECONDS })
       return proceed()
     case 'drop-event': {
-      const lost = Messages.filter(({ Body }) => Body.includes('"detail-type"'))
+      const lost = Messages.filter(({ Body }) => Body.includes('"source"'))
       for (const { ReceiptHandle } of lost) await sqs('DeleteMessage', { QueueUrl, ReceiptHandle })
       return { Messages: Messages.filter((message) => !lost.includes(message)) }
     }

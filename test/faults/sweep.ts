@@ -95,13 +95,17 @@ const isStray = (violation: string): boolean => /^I-1[67] /.test(violation)
  */
 const comeToRest = async (house: Harness): Promise<string[]> => {
   let isCalm = await untilCalm(house)
-  for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+  const look = async (): Promise<string[]> => {
     const found = await findViolationsAtRest(house.aws, PLANTED)
-    if (!found.some(isStray)) return isCalm ? found : ['I-18 does not come to rest', ...found]
+    return isCalm ? found : ['I-18 does not come to rest', ...found]
+  }
+  for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+    const found = await look()
+    if (!found.some(isStray)) return found
     house.clock.advanceSeconds(STRAY_SWEEP_SECONDS)
     isCalm = await untilCalm(house)
   }
-  return findViolationsAtRest(house.aws, PLANTED)
+  return look()
 }
 
 /** One kind of stray is looked for in each pass: nothing is calm before each had its turn. */

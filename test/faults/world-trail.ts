@@ -20,18 +20,22 @@ const BECOMES: Partial<Record<AuditAction, AgentStatus>> = {
   'agent.deleted': 'deleted',
 }
 
+/** What is older is cut off. */
+const TIMELINE_LENGTH = 60
+
 const lastTold = (events: readonly Row[], on: AuditAction, off: AuditAction): boolean | undefined => {
   const last = events.findLast(({ action }) => action === on || action === off)
   return last === undefined ? undefined : last.action === on
 }
 
 const judgeAgent = (agent: Row, events: readonly Row[]): string[] => {
-  const told = events.flatMap(({ action }) => BECOMES[action as AuditAction] ?? [])
+  const said = events.flatMap(({ action }) => BECOMES[action as AuditAction] ?? [])
   // A try at the next subnet is another launch in the same state.
-  const states = told.filter((status, index) => status !== 'launching' || told[index - 1] !== 'launching')
+  const states = said.filter((status, index) => status !== 'launching' || said[index - 1] !== 'launching')
   const shown: string[] = agent.timeline.map(({ status }: Row) => status)
   const found: string[] = []
-  if (states.slice(-shown.length).join(' ') !== shown.join(' '))
+  const told = shown.length < TIMELINE_LENGTH ? states : states.slice(-shown.length)
+  if (told.join(' ') !== shown.join(' '))
     found.push(`I-21 ${agent.agentId} went ${shown.join(' ')} and its trail says ${states.join(' ')}`)
   const begun = events.find(({ action }) => action === 'agent.onboarded')?.detail.supportAccess
   const support = lastTold(events, 'agent.support_access_on', 'agent.support_access_off') ?? begun
@@ -60,6 +64,10 @@ export const findTrailViolations = (
   const of = (target: string): Row[] => byTarget.get(target) ?? []
   const made = events.filter(({ action }) => action === 'token.created').map(({ target }) => target)
   const revoked = events.filter(({ action }) => action === 'token.revoked').map(({ target }) => target)
+  const known = new Set(world.agents.map(({ agentId }) => agentId))
+  const ofNobody = events.filter(
+    ({ action, target }) => BECOMES[action as AuditAction] !== undefined && !known.has(target),
+  )
   const kept = world.tokens.map(({ tokenId }) => tokenId)
   const told = made.filter((id) => !revoked.includes(id))
   const tokens =
@@ -71,5 +79,6 @@ export const findTrailViolations = (
     ...world.invites.flatMap((invite) => judgeInvite(invite, of(invite.inviteId))),
     ...world.tenants.flatMap((tenant) => judgeTenant(tenant, of(tenant.tenantId))),
     ...tokens,
+    ...ofNobody.map(({ action, target }) => `I-21 ${action} is told of ${target}, which is nowhere`),
   ]
 }

@@ -18,6 +18,21 @@ const withAgent = async () => {
 
 /** Changes done behind the product's back: what a row says then was never told, or what was told is not so. */
 const TAMPERED = [
+  ['I-01', "UPDATE ddb_item SET item = replace(item, 'acc_', 'acd_') WHERE sk = 'INVITE'"],
+  ['I-02', "DELETE FROM ddb_item WHERE sk = 'ACCOUNT' AND item LIKE '%ana@%'"],
+  ['I-04', "UPDATE ddb_item SET item = replace(item, 'ten_', 'tem_') WHERE sk = 'ACCOUNT'"],
+  ['I-06', `UPDATE ddb_item SET item = replace(item, 'laptop', '${CREDENTIALS.githubToken}') WHERE sk LIKE 'TOKEN#%'`],
+  ['I-11', "DELETE FROM sm_secret WHERE name LIKE 'vestibule/local/tenant/%'"],
+  ['I-13', `UPDATE s3_object SET body = CAST('{"note":"x"}' AS BLOB) WHERE key LIKE 'requests/%'`],
+  ['I-14', `UPDATE ddb_item SET item = replace(item, '"ready"', '"deleted"') WHERE tbl = 'vestibule-agents'`],
+  [
+    'I-15',
+    `INSERT INTO ec2_instance (id, token, zone, parameters, state, type, subnet, groups, tags, user_data, launched, guest)
+     SELECT 'i-two', NULL, zone, parameters, state, type, subnet, groups, tags, user_data, launched, guest FROM ec2_instance`,
+  ],
+  ['I-18', `UPDATE ddb_item SET item = replace(item, '"ready"', '"booting"') WHERE tbl = 'vestibule-agents'`],
+  ['I-18', "INSERT INTO sqs_message (id, queue, body, visible_at, receives) VALUES ('m', 'q', '{}', 0, 0)"],
+  ['I-12', `UPDATE ddb_item SET item = replace(item, '"active"', '"suspended"') WHERE sk = 'TENANT'`],
   [
     'I-21',
     "UPDATE ddb_item SET item = replace(item, 'true', 'false') WHERE tbl = 'vestibule-agents' AND sk LIKE 'AGENT#%'",
@@ -41,6 +56,6 @@ it('the oracle finds nothing wrong with what the product did', async () => {
 it.each(TAMPERED)('the oracle says %s after: %s', async (invariant, statement) => {
   const { aws } = await withAgent()
   expect(aws.database.run(statement)).toBeGreaterThan(0)
-  const found = await findViolationsAtRest(aws, [])
+  const found = await findViolationsAtRest(aws, Object.values(CREDENTIALS))
   expect(found.filter((violation) => violation.startsWith(invariant))).not.toEqual([])
 })

@@ -128,7 +128,11 @@ const secretOf = async (aws: EmbeddedAws, name: string): Promise<Row | null> => 
   }
 }
 
-const findAgentViolations = async (aws: EmbeddedAws, agent: Row, { machines, secrets }: World): Promise<string[]> => {
+const findAgentViolations = async (
+  aws: EmbeddedAws,
+  agent: Row,
+  { machines, secrets, tenants }: World,
+): Promise<string[]> => {
   const found: string[] = []
   const say = (text: string) => found.push(`${text} (${agent.agentId}, ${agent.status}, ${agent.reason?.code ?? ''})`)
   const live = machines.filter((machine) => machine.agentId === agent.agentId && isAlive(machine))
@@ -138,6 +142,9 @@ const findAgentViolations = async (aws: EmbeddedAws, agent: Row, { machines, sec
   if (agent.status === 'ready' && !live.some(({ id, state }) => id === agent.instance?.id && state === 'running'))
     say('I-12 is ready without a machine')
   if (agent.status === 'stopped' && live.some(({ state }) => state !== 'stopped')) say('I-12 is stopped and runs')
+  const isSuspended = tenants.some(({ tenantId, status }) => tenantId === agent.tenantId && status === 'suspended')
+  if (isSuspended && (agent.status === 'ready' || live.some(({ state }) => state === 'running')))
+    say('I-12 runs for a suspended tenant')
   const keepsMachine = agent.reason?.code === 'quarantined'
   if (['failed', 'deleted'].includes(agent.status) && live.length > 0 && !keepsMachine) say('I-12 left a machine')
   if (agent.status === 'deleted') {

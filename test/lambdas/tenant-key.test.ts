@@ -1,4 +1,4 @@
-import { RotateKeyOnDemandCommand, UpdateAliasCommand } from '@aws-sdk/client-kms'
+import { CreateKeyCommand, RotateKeyOnDemandCommand, UpdateAliasCommand } from '@aws-sdk/client-kms'
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import { describe, expect, it } from 'vitest'
 import { KEY_REPLACEMENT_SECONDS } from '../../lambdas/contract/facts.ts'
@@ -168,6 +168,19 @@ describe('a new key of a tenant', () => {
     expect(sealerOf(house, secretIds[0] ?? '')).toEqual([idOf(arn), '0'])
     const { policy } = house.aws.database.get('SELECT policy FROM kms_key WHERE arn = ?', arn) ?? {}
     expect(policy).toContain('kms:Encrypt')
+  })
+
+  it('CLK-07 is none that somebody else pointed the alias at', async () => {
+    const { house, tenantId, operator } = await withAgents('A')
+    const { KeyMetadata } = await house.clients.kms.send(new CreateKeyCommand({}))
+    const TargetKeyId = KeyMetadata?.KeyId ?? ''
+    await house.clients.kms.send(new UpdateAliasCommand({ AliasName: tenantKeyAlias(STAGE, tenantId), TargetKeyId }))
+
+    expect((await operator.replaceTenantKey(tenantId)).ok).toBe(true)
+
+    expect(await keyOf(house, tenantId)).not.toContain(TargetKeyId)
+    expect(aliased(house, tenantId)).toBe(idOf(await keyOf(house, tenantId)))
+    expect(house.aws.database.get('SELECT policy FROM kms_key WHERE id = ?', TargetKeyId)?.policy).toBe('')
   })
 
   it('CLK-07 is made once of two runs at a time', async () => {

@@ -322,7 +322,7 @@ describe('EC2 over HTTP', () => {
     const instances = instancesOf(clients.ec2)
     const launched = await instances.launch(attempt)
     const id = launched.ok ? launched.value.id : ''
-    const stateAfter = async (step: (id: string) => Promise<void>) => {
+    const stateAfter = async (step: (id: string) => Promise<unknown>) => {
       await step(id)
       settle()
       return (await instances.observe(id))?.state

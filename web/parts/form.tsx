@@ -33,7 +33,7 @@ export const errorSentence = ({ message, retryAfterSeconds, code }: ApiError): s
     ? `That was too many attempts. You can try again in ${waitSentence(retryAfterSeconds)}.`
     : message
 
-/** What was typed here stays while somebody signs in again beside it. */
+/** What was typed here stays while somebody signs in again beside it; passwords and tokens do not. */
 export const SignInElsewhere = () => (
   <a href="/signin" target="_blank">
     Sign in in a new tab, then try again here
@@ -192,9 +192,10 @@ const clearSecrets = (form: HTMLFormElement): void => {
   }
 }
 
-/** Once answered, no secret stays. Unanswered it does, for another try: many a token is shown once where it is made. */
+/** Once looked at, no secret stays. Before that it does, for another try: many a token is shown once where it is made. */
 export const clearAnswered = (form: HTMLFormElement, result: ApiResult<unknown>): void => {
-  if (result.ok || !isUnanswered(result.error)) clearSecrets(form)
+  const isToRepeat = !result.ok && (isUnanswered(result.error) || result.error.code === 'rate_limited')
+  if (!isToRepeat) clearSecrets(form)
 }
 
 export const SubmitButton = ({

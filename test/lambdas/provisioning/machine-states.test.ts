@@ -66,6 +66,26 @@ describe('what EC2 says of a machine may be from before', () => {
     expect([(await read()).status, machine()?.state]).toEqual(['ready', 'running'])
   })
 
+  it('a start that EC2 refuses is asked for again once it can be done', async () => {
+    const { house, read, machine, setMachine, ask, let: say } = await withAgent()
+    await ask('stop')
+    await house.settle()
+    setMachine('stopping')
+    say('running')
+    await ask('start')
+    await house.settle(4)
+    expect((await read()).status).toBe('starting')
+    setMachine('stopped')
+    say(null)
+    for (let minute = 0; minute < 3; minute += 1) {
+      house.clock.advanceSeconds(60)
+      await house.reconcile()
+      await house.settle(4)
+    }
+
+    expect([(await read()).status, machine()?.state]).toEqual(['ready', 'running'])
+  })
+
   it('an agent whose machine seemed stopped and is heard is ready again', async () => {
     const { house, read, machine, let: say, reconcile } = await withAgent()
     say('stopped')
@@ -91,6 +111,14 @@ describe('a machine that runs although its agent is stopped', () => {
     await house.settle()
 
     expect([(await read()).status, machine()?.state]).toEqual(['stopped', 'stopped'])
+  })
+
+  it('is told to end, and not to go on', async () => {
+    const { house, machine, ask } = await withAgent()
+    await ask('stop')
+    await house.settle()
+
+    expect((await beatAs(house, machine()?.id ?? '')).body.continue).toBe(false)
   })
 
   it('is looked at once for a heartbeat, and not for ever', async () => {
