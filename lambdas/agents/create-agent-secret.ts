@@ -7,7 +7,8 @@ import type { Result } from '../core/result.ts'
 import type { Secret } from '../core/secret.ts'
 import { untilVisible } from '../core/until-visible.ts'
 import type { CredentialVault, VaultFailure, VaultState } from '../credentials/credential-vault.aws.ts'
-import { isSecretTooEarly, type TenantKey, type TenantKeys } from '../credentials/tenant-keys.aws.ts'
+import { isSecretTooEarly } from '../credentials/key-visibility.ts'
+import type { TenantKey, TenantKeys } from '../credentials/tenant-keys.aws.ts'
 import type { Tenant } from '../sessions/principal.ts'
 
 export interface AgentSecretDeps {

@@ -12,8 +12,9 @@ import type { TenantId } from '../contract/ids.ts'
 import { tenantKeyAlias } from '../contract/names.ts'
 import { addSeconds, type Clock, type Pause } from '../core/clock.ts'
 import { untilVisible } from '../core/until-visible.ts'
+import { isKeyTooEarly, isSecretTooEarly } from './key-visibility.ts'
 import { type KeyPlace, tenantKeyPolicy } from './tenant-key-policy.ts'
-import { findKeyArn, isKeyTooEarly, isSecretTooEarly, makeTenantKey } from './tenant-keys.aws.ts'
+import { findKeyArn, makeTenantKey } from './tenant-keys.aws.ts'
 import { readKeyOwner, type UnnamedKeys } from './unnamed-keys.aws.ts'
 
 const hasId = (arn: string, keyId: string): boolean => arn === keyId || arn.endsWith(`/${keyId}`)

@@ -6,13 +6,14 @@ import {
   type KMSClient,
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
-import { awsErrorName, callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
+import { callAws, DependencyError, tryAws } from '../aws/errors.aws.ts'
 import { FRESH_KEY_SECONDS, TENANT_KEY_DELETION_DAYS } from '../contract/facts.ts'
 import type { TenantId } from '../contract/ids.ts'
 import { tenantKeyAlias } from '../contract/names.ts'
 import { TAGS } from '../contract/tags.ts'
 import { addSeconds, type Clock, type Pause } from '../core/clock.ts'
 import { untilVisible } from '../core/until-visible.ts'
+import { isKeyTooEarly } from './key-visibility.ts'
 import { type KeyPlace, tenantKeyPolicy } from './tenant-key-policy.ts'
 
 export interface TenantKey {
@@ -20,17 +21,6 @@ export interface TenantKey {
   /** Until then AWS may not know the key everywhere yet. */
   freshUntil: Date
 }
-
-/** How KMS answers about a key that it does not see everywhere yet (KMS Developer Guide, "Eventual consistency"). */
-const NOT_SEEN_YET = new Set(['NotFoundException', 'AccessDeniedException'])
-
-export const isKeyTooEarly = (error: unknown): boolean => NOT_SEEN_YET.has(awsErrorName(error))
-
-/** How Secrets Manager answers while KMS does not let it use a new key yet. */
-const KEY_NOT_SEEN_YET = new Set(['AccessDeniedException', 'EncryptionFailure'])
-
-export const isSecretTooEarly = (error: unknown): boolean =>
-  KEY_NOT_SEEN_YET.has(awsErrorName(error instanceof DependencyError ? error.cause : error))
 
 /** The key that an alias, or an id, leads to; null where there is none. */
 export const findKey = async (kms: KMSClient, KeyId: string): Promise<{ arn: string; madeAt: Date } | null> => {
