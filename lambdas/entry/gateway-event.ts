@@ -14,6 +14,9 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 const isFieldValue = (value: unknown): boolean =>
   typeof value === 'string' && !/[\0\r\n]/.test(value) && value.isWellFormed()
 
+/** Cookies go into one field as they are, and a field of a `Request` takes one byte for each character. */
+const isCookie = (value: unknown): boolean => isFieldValue(value) && !/[^\0-\xff]/.test(String(value))
+
 const isListOf = (value: unknown, fits: (item: unknown) => boolean): boolean =>
   Array.isArray(value) && value.every(fits)
 
@@ -61,7 +64,7 @@ export const isGatewayEvent = (event: unknown): event is LambdaEvent => {
     hasHost(event, event.requestContext, line.path) &&
     areFields(event.headers, isFieldValue) &&
     areFields(event.multiValueHeaders, (values) => isListOf(values, isFieldValue)) &&
-    (isNothing(event.cookies) || isListOf(event.cookies, isFieldValue)) &&
+    (isNothing(event.cookies) || isListOf(event.cookies, isCookie)) &&
     isText(event.rawQueryString) &&
     areParameters(event.queryStringParameters, isParameter) &&
     areParameters(event.multiValueQueryStringParameters, (values) => isListOf(values, isParameter)) &&

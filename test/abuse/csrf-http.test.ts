@@ -310,6 +310,7 @@ describe('gateway events', () => {
       { ...event, headers: { ...event.headers, 'x-wrong': '\ud800' } },
       { ...event, headers: { host: 'not a host' } },
       { ...event, cookies: [`a=${CREDENTIALS.githubToken}\r\n`] },
+      { ...event, cookies: ['a=\u{1F600}'] },
       { ...event, body: '%%%', isBase64Encoded: true },
     ]
 
