@@ -38,7 +38,9 @@ export const setSupportAccess = async (
   })
   if (!changed.ok) return changed
   const { instance, status, supportPathOpen } = changed.value
-  const pathFollows = instance === undefined || status === 'failed' || supportPathOpen === input.enabled
+  // A failed agent's path is opened by nobody: there is nothing to ask for.
+  const isIdle = instance === undefined || (input.enabled && status === 'failed')
+  const pathFollows = isIdle || supportPathOpen === input.enabled
   if (!pathFollows) await deps.requests.put(changed.value, 'support')
   if (input.enabled || isPathClosed(changed.value)) return changed
 
