@@ -3,7 +3,7 @@ import { FRESH_KEY_SECONDS, STRAY_SWEEP_SECONDS } from '../../lambdas/contract/f
 import { AgentId, TenantId } from '../../lambdas/contract/ids.ts'
 import { agentSecretName } from '../../lambdas/contract/names.ts'
 import { AwsFault, type AwsCall, type CallHook } from '../../local/aws/service.ts'
-import { createCrash } from '../support/crash.ts'
+import { createCrashAt } from '../support/crash.ts'
 import { ADAPTERS, createHarness, CREDENTIALS, type Harness, PASSWORD } from '../support/harness.ts'
 import { listMachines } from '../support/machine.ts'
 
@@ -64,13 +64,9 @@ describe.each(ADAPTERS)('the first key of a tenant, over %s', (adapter) => {
   /** An onboarding whose process dies at a call to AWS. */
   const dieOnboarding = async (house: Harness, operation: string, moment: 'before' | 'after') => {
     const { aws, clock } = house
-    const crash = createCrash()
-    const hook: CallHook = (call, proceed) => {
-      if (call.operation === operation) crash.arm(1, moment)
-      return crash.hook(call, proceed)
-    }
+    const crash = createCrashAt(operation, moment)
     const seed = `dies as number ${keys(house).length}`
-    const ana = (await createHarness({ adapter, aws, clock, hook, seed })).browse()
+    const ana = (await createHarness({ adapter, aws, clock, hook: crash.hook, seed })).browse()
     await ana.post('/api/login', { email: EMAIL, password: PASSWORD })
     void ana.post('/api/agents', BODY, KEY)
     await expect.poll(crash.isDead, { interval: 2 }).toBe(true)

@@ -1,3 +1,4 @@
+import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { GetWebIdentityTokenCommand } from '@aws-sdk/client-sts'
 import { describe, expect, it } from 'vitest'
@@ -6,7 +7,7 @@ import { provisionRequestKey } from '../../lambdas/contract/names.ts'
 import { createEmbeddedAws } from '../../local/aws/embedded-aws.ts'
 import { AwsFault, type AwsCall, type CallHook } from '../../local/aws/service.ts'
 import { ORIGIN } from '../support/browser.ts'
-import { createCrash } from '../support/crash.ts'
+import { createCrash, createCrashAt } from '../support/crash.ts'
 import { ADAPTERS, createHarness, CREDENTIALS, type Harness } from '../support/harness.ts'
 import { listMachines, liveMachines } from '../support/machine.ts'
 
@@ -46,6 +47,9 @@ const recordCalls = (): { calls: AwsCall[]; hook: CallHook } => {
   }
 }
 
+const launchesIn = (calls: readonly AwsCall[]): RunInstancesCommandInput[] =>
+  calls.filter(({ operation }) => operation === 'RunInstances').map(({ input }) => input as RunInstancesCommandInput)
+
 describe('the launch', () => {
   it('PRV-09 is taken over by the reconciler when the worker dies with the agent in its hands', async () => {
     const crash = createCrash()
@@ -67,18 +71,10 @@ describe('the launch', () => {
   })
 
   it('PRV-09 is taken over by the reconciler when the worker dies before it has put the agent into the line', async () => {
-    const crash = createCrash()
+    const crash = createCrashAt('SendMessage', 'before')
     const { house, ana, agent } = await withTenant()
     const id = await onboard(ana)
-    const dying = await createHarness({
-      aws: house.aws,
-      clock: house.clock,
-      seed: 'dying',
-      hook: (call, proceed) => {
-        if (call.operation === 'SendMessage') crash.arm(1, 'before')
-        return crash.hook(call, proceed)
-      },
-    })
+    const dying = await createHarness({ aws: house.aws, clock: house.clock, seed: 'dying', hook: crash.hook })
     void dying.workOthers()
     await expect.poll(crash.isDead, { interval: 1 }).toBe(true)
     house.aws.database.run('DELETE FROM sqs_message')
@@ -169,9 +165,7 @@ describe('the launch', () => {
     expect((await ana.post(`/api/agents/${id}/retry`)).status).toBe(202)
     await house.settle()
 
-    const tokens = calls
-      .filter(({ operation }) => operation === 'RunInstances')
-      .map(({ input }) => (input as any).ClientToken)
+    const tokens = launchesIn(calls).map(({ ClientToken }) => ClientToken)
     expect(tokens).toHaveLength(2)
     expect(new Set(tokens).size).toBe(2)
     expect((await agent(id)).status).toBe('ready')
@@ -202,18 +196,10 @@ describe('the launch', () => {
   })
 
   it('EC2-05 leaves no machine behind when it dies before it has written one down', async () => {
-    const crash = createCrash()
+    const crash = createCrashAt('RunInstances', 'after')
     const { house, ana, agent } = await withTenant()
     const id = await onboard(ana)
-    const dying = await createHarness({
-      aws: house.aws,
-      clock: house.clock,
-      seed: 'dying',
-      hook: (call, proceed) => {
-        if (call.operation === 'RunInstances') crash.arm(1, 'after')
-        return crash.hook(call, proceed)
-      },
-    })
+    const dying = await createHarness({ aws: house.aws, clock: house.clock, seed: 'dying', hook: crash.hook })
     void dying.work()
     await expect.poll(crash.isDead, { interval: 1 }).toBe(true)
     expect([(await agent(id)).status, listMachines(house).length]).toEqual(['launching', 1])
@@ -230,10 +216,10 @@ describe('the launch', () => {
     const id = await onboard(ana)
     await house.settle()
     const [own] = house.aws.database.all('SELECT * FROM ec2_instance')
-    const tags = JSON.parse(String(own?.tags))
+    const tags: { Key: string; Value: string }[] = JSON.parse(String(own?.tags))
     const foreign = {
-      'i-otherstage': tags.map((tag: any) => (tag.Key.includes('stage') ? { ...tag, Value: 'prod' } : tag)),
-      'i-similar': tags.map((tag: any) => ({ ...tag, Key: tag.Key.replace('vestibule', 'vestibul') })),
+      'i-otherstage': tags.map((tag) => (tag.Key.includes('stage') ? { ...tag, Value: 'prod' } : tag)),
+      'i-similar': tags.map((tag) => ({ ...tag, Key: tag.Key.replace('vestibule', 'vestibul') })),
       'i-plain': [],
     }
     for (const [foreignId, foreignTags] of Object.entries(foreign)) {
@@ -273,7 +259,7 @@ describe('the launch', () => {
     await onboard(ana, { ...BODY, name: 'B', supportAccess: false })
     await house.settle()
 
-    const runs = calls.filter(({ operation }) => operation === 'RunInstances').map(({ input }) => input as any)
+    const runs = launchesIn(calls)
     expect(runs).toHaveLength(2)
     for (const run of runs) {
       expect(run.MetadataOptions).toEqual({
@@ -281,12 +267,13 @@ describe('the launch', () => {
         HttpPutResponseHopLimit: 1,
         HttpEndpoint: 'enabled',
       })
-      expect(run.BlockDeviceMappings.map(({ Ebs }: any) => [Ebs.Encrypted, typeof Ebs.KmsKeyId])).toEqual([
+      expect(run.BlockDeviceMappings?.map(({ Ebs }) => [Ebs?.Encrypted, typeof Ebs?.KmsKeyId])).toEqual([
         [true, 'string'],
       ])
-      expect(run.TagSpecifications.map(({ ResourceType }: any) => ResourceType)).toEqual(['instance', 'volume'])
+      expect(run.TagSpecifications?.map(({ ResourceType }) => ResourceType)).toEqual(['instance', 'volume'])
       // Addresses follow the subnet, which gives none that the template does not know.
-      for (const name of ['KeyName', 'NetworkInterfaces', 'IamInstanceProfile']) expect(run[name]).toBeUndefined()
+      for (const name of ['KeyName', 'NetworkInterfaces', 'IamInstanceProfile'] as const)
+        expect(run[name]).toBeUndefined()
       expect([run.MinCount, run.MaxCount]).toEqual([1, 1])
     }
   })

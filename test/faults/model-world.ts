@@ -88,7 +88,7 @@ export const createModelWorld = async (seed: string, faultRate: number) => {
     return () => Buffer.from(random.bytes(4)).readUInt32BE() / 2 ** 32
   }
 
-  /** A fault at every so manieth call. Where the past is kept, every other read that may be late is. */
+  /** Faults at the given rate. Where the past is kept, every other read that may be late is. */
   const chooser =
     (draw: () => number): Choice =>
     (_at, possible) => {

@@ -25,3 +25,13 @@ export const createCrash = () => {
     isDead: () => dead,
   }
 }
+
+/** Kills an instance of the app the first time that it makes a call of this name. */
+export const createCrashAt = (operation: string, moment: 'before' | 'after') => {
+  const crash = createCrash()
+  const hook: CallHook = (call, proceed) => {
+    if (call.operation === operation) crash.arm(1, moment)
+    return crash.hook(call, proceed)
+  }
+  return { hook, isDead: crash.isDead }
+}
